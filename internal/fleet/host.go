@@ -1,0 +1,282 @@
+package fleet
+
+import (
+	"fmt"
+	"time"
+)
+
+// Host is a machine that strata reads directly.
+type Host struct {
+	Source   string    `json:"source"`
+	Name     string    `json:"name"`
+	Boot     time.Time `json:"boot,omitzero"` // btime of /proc/stat
+	BootID   string    `json:"bootId,omitempty"`
+	Identity HostID    `json:"identity"`
+	CPUs     int       `json:"cpus,omitempty"`
+	// Busy is the share of all CPUs' time that was not idle since the poll before, 0 to 1.
+	Busy Opt[float64] `json:"busy"`
+	// Steal is the share the hypervisor below took, 0 to 1.
+	Steal    Opt[float64] `json:"steal"`
+	Load     [3]float64   `json:"load"` // over 1, 5 and 15 minutes
+	Memory   Memory       `json:"memory"`
+	Swap     Swap         `json:"swap"`
+	Pressure *Pressure    `json:"pressure,omitempty"` // nil when the kernel has no PSI
+	// Missing says what could not be read here and why, for the pane and for doctor.
+	Missing []string `json:"missing,omitempty"`
+}
+
+// HostID is what a machine says of itself.
+type HostID struct {
+	Kernel     string `json:"kernel,omitempty"`
+	OS         string `json:"os,omitempty"`
+	Virtual    string `json:"virtual,omitempty"`    // the hypervisor it runs on, "" on metal
+	SystemUUID string `json:"systemUUID,omitempty"` // DMI product_uuid, root only
+	MachineID  string `json:"machineID,omitempty"`
+	Model      string `json:"model,omitempty"` // DMI vendor and product
+}
+
+// Memory is /proc/meminfo in bytes.
+type Memory struct {
+	Total     uint64      `json:"totalBytes"`
+	Available Opt[uint64] `json:"availableBytes"`
+	Cached    uint64      `json:"cachedBytes,omitempty"`
+	Dirty     uint64      `json:"dirtyBytes,omitempty"`
+}
+
+// Swap is the swap in use and what goes in and out of it.
+type Swap struct {
+	Total       uint64       `json:"totalBytes"`
+	Used        uint64       `json:"usedBytes"`
+	InBytesSec  Opt[float64] `json:"inBytesPerSec"` // pswpin of /proc/vmstat
+	OutBytesSec Opt[float64] `json:"outBytesPerSec"`
+}
+
+// Pressure is PSI: the share of time (0 to 100) in which some or all tasks waited, as 10 s and 60 s averages.
+type Pressure struct {
+	CPU    Stall `json:"cpu"`
+	Memory Stall `json:"memory"`
+	IO     Stall `json:"io"`
+}
+
+// Stall is one file of /proc/pressure.
+type Stall struct {
+	Some10 float64 `json:"some10"`
+	Some60 float64 `json:"some60"`
+	Full10 float64 `json:"full10"`
+	Full60 float64 `json:"full60"`
+}
+
+// Ref of a host is its name.
+func (h *Host) Ref() Ref { return Ref{KindHost, h.Source, h.Name} }
+
+// Health tells memory and swap apart from the rest: the two that kill.
+func (h *Host) Health() Health {
+	if h.Memory.Total > 0 && h.Memory.Available.OK {
+		free := float64(h.Memory.Available.V) / float64(h.Memory.Total)
+		switch {
+		case free < 0.05:
+			return Health{StateBad, fmt.Sprintf("%.0f %% memory left", free*100)}
+		case free < 0.10:
+			return Health{StateWarn, fmt.Sprintf("%.0f %% memory left", free*100)}
+		}
+	}
+	if h.Swap.Total > 0 {
+		if used := float64(h.Swap.Used) / float64(h.Swap.Total); used > 0.5 {
+			return Health{StateWarn, fmt.Sprintf("swap %.0f %% used", used*100)}
+		}
+	}
+	return Health{StateOK, "up"}
+}
+
+// Sensor is one temperature (hwmon temp*_input). Limits are the sensor's own; absurd ones are missing.
+type Sensor struct {
+	Source  string       `json:"source"`
+	Host    string       `json:"host"`
+	Chip    string       `json:"chip"`             // coretemp, nvme, drivetemp, ...
+	Name    string       `json:"name"`             // unique on the host: chip@device/tempN
+	Label   string       `json:"label"`            // Package id 0, Composite, ...
+	Disk    string       `json:"disk,omitempty"`   // the disk it belongs to, as in /sys/block
+	Celsius Opt[float64] `json:"celsius"`          // missing when the sensor is faulted or unreadable
+	Max     Opt[float64] `json:"maxCelsius"`       // temp*_max
+	Crit    Opt[float64] `json:"critCelsius"`      // temp*_crit
+	MaxHyst Opt[float64] `json:"maxHystCelsius"`   // temp*_max_hyst
+	Alarm   bool         `json:"alarm,omitempty"`  // temp*_crit_alarm or temp*_alarm
+	NoData  string       `json:"noData,omitempty"` // why there is no reading
+}
+
+// Ref of a sensor is its name on the host.
+func (s *Sensor) Ref() Ref { return Ref{KindSensor, s.Source, s.Name} }
+
+// Health compares the reading with the sensor's own limits only.
+func (s *Sensor) Health() Health {
+	switch {
+	case !s.Celsius.OK:
+		return Health{StateUnknown, "no data"}
+	case s.Crit.OK && s.Celsius.V >= s.Crit.V, s.Alarm:
+		return Health{StateBad, "critical"}
+	case s.Max.OK && s.Celsius.V >= s.Max.V:
+		return Health{StateWarn, "over max"}
+	}
+	return Health{StateOK, "ok"}
+}
+
+// Sample is the temperature, for the trend.
+func (s *Sensor) Sample() (float64, bool) { return s.Celsius.V, s.Celsius.OK }
+
+// Counter is a count of errors that only grows.
+type Counter struct {
+	Name  string    `json:"name"` // media_errors, reallocated, ext4_errors, ...
+	Value uint64    `json:"value"`
+	First uint64    `json:"first"` // the value when this strata first read it; lower values restart it
+	Since time.Time `json:"since"` // when that was
+}
+
+// Grew is the change since strata first read the counter.
+func (c Counter) Grew() uint64 { return c.Value - c.First }
+
+// Disk is a whole disk (/sys/block) or an md array.
+type Disk struct {
+	Source     string    `json:"source"`
+	Host       string    `json:"host"`
+	Name       string    `json:"name"` // nvme0n1, sda
+	Model      string    `json:"model,omitempty"`
+	Serial     string    `json:"serial,omitempty"`
+	Bus        string    `json:"bus,omitempty"` // nvme, ata, scsi, virtio, md
+	Bytes      uint64    `json:"bytes,omitempty"`
+	Rotational Opt[bool] `json:"rotational"`
+	IO         DiskIO    `json:"io"`
+	Smart      *Smart    `json:"smart,omitempty"` // nil when SMART could not be read; Missing says why
+	Counters   []Counter `json:"counters,omitempty"`
+	// Missing says which counters are not there and why.
+	Missing []string `json:"missing,omitempty"`
+}
+
+// DiskIO is what a disk did since the poll before (/proc/diskstats).
+type DiskIO struct {
+	ReadBytesSec  Opt[float64]       `json:"readBytesPerSec"`
+	WriteBytesSec Opt[float64]       `json:"writeBytesPerSec"`
+	ReadsSec      Opt[float64]       `json:"readsPerSec"`
+	WritesSec     Opt[float64]       `json:"writesPerSec"`
+	Await         Opt[time.Duration] `json:"awaitNs"` // mean time of an operation; missing when there was none
+	Util          Opt[float64]       `json:"util"`    // share of time with I/O in flight, 0 to 1
+}
+
+// Smart is a disk's own account of its health, from smartctl.
+type Smart struct {
+	At       time.Time    `json:"at"`       // when it was read
+	Passed   Opt[bool]    `json:"passed"`   // the overall verdict; missing when smartctl gave none
+	Warning  Opt[int]     `json:"warning"`  // NVMe critical_warning bits
+	SparePct Opt[int]     `json:"sparePct"` // NVMe available_spare
+	SpareMin Opt[int]     `json:"spareMinPct"`
+	UsedPct  Opt[int]     `json:"usedPct"` // NVMe percentage_used, may exceed 100
+	Celsius  Opt[float64] `json:"celsius"`
+	Hours    Opt[int]     `json:"powerOnHours"`
+	Cycles   Opt[int]     `json:"powerCycles"`
+	SMR      bool         `json:"smr,omitempty"` // shingled recording, as the drive database tells
+	Asleep   bool         `json:"asleep,omitempty"`
+}
+
+// Ref of a disk is its kernel name on its host.
+func (d *Disk) Ref() Ref { return Ref{KindDisk, d.Source, d.Name} }
+
+// Counter returns the counter of that name.
+func (d *Disk) Counter(name string) (Counter, bool) {
+	for _, c := range d.Counters {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return Counter{}, false
+}
+
+// Health is what the disk itself says; growing counters are judged by the diagnosis.
+func (d *Disk) Health() Health {
+	if d.Smart == nil {
+		return Health{StateUnknown, "no SMART"}
+	}
+	switch s := d.Smart; {
+	case s.Passed.OK && !s.Passed.V:
+		return Health{StateBad, "FAILING"}
+	case s.Warning.Or(0) != 0:
+		return Health{StateBad, fmt.Sprintf("warning 0x%02x", s.Warning.V)}
+	case s.Asleep:
+		return Health{StateOK, "asleep"}
+	case !s.Passed.OK:
+		return Health{StateUnknown, "no verdict"}
+	}
+	return Health{StateOK, "PASSED"}
+}
+
+// Filesystem is a mounted filesystem with real storage behind it.
+type Filesystem struct {
+	Source      string    `json:"source"`
+	Host        string    `json:"host"`
+	Mount       string    `json:"mount"`
+	Device      string    `json:"device"`
+	Type        string    `json:"type"`
+	Total       uint64    `json:"totalBytes"`
+	Used        uint64    `json:"usedBytes"`
+	Available   uint64    `json:"availableBytes"` // to ordinary users
+	InodesTotal uint64    `json:"inodesTotal,omitempty"`
+	InodesFree  uint64    `json:"inodesFree,omitempty"`
+	ReadOnly    bool      `json:"readOnly,omitempty"`
+	Counters    []Counter `json:"counters,omitempty"` // ext4_errors, btrfs_write_errs, ...
+}
+
+// Ref of a filesystem is its mount point.
+func (f *Filesystem) Ref() Ref { return Ref{KindFilesystem, f.Source, f.Mount} }
+
+// UsedShare is used / (used + available), as df prints it; missing for filesystems that tell no size.
+func (f *Filesystem) UsedShare() Opt[float64] {
+	if f.Used+f.Available == 0 {
+		return Opt[float64]{}
+	}
+	return Some(float64(f.Used) / float64(f.Used+f.Available))
+}
+
+// Health is by free space.
+func (f *Filesystem) Health() Health {
+	used := f.UsedShare()
+	word := fmt.Sprintf("%.0f %%", used.V*100)
+	switch {
+	case !used.OK:
+		return Health{StateUnknown, "no size"}
+	case used.V >= 0.97:
+		return Health{StateBad, word}
+	case used.V >= 0.90:
+		return Health{StateWarn, word}
+	}
+	return Health{StateOK, word}
+}
+
+// Deed is a line of the audit log: what somebody did, or tried to do, through strata.
+type Deed struct {
+	Source  string    `json:"source,omitempty"`
+	Line    int       `json:"line,omitempty"` // its line in the log
+	ID      string    `json:"id"`             // ties the lines of one run together
+	At      time.Time `json:"at"`
+	Phase   string    `json:"phase"`  // begin, end, seen, not-seen, refused
+	Who     string    `json:"who"`    // the operator's account and where they came from
+	Action  string    `json:"action"` // the action's name, as in `strata act`
+	Target  Ref       `json:"target"`
+	Title   string    `json:"title"`
+	Command []string  `json:"command,omitempty"`
+	Params  string    `json:"params,omitempty"` // the action as JSON
+	Before  string    `json:"before,omitempty"` // the target's state when it began
+	After   string    `json:"after,omitempty"`
+	Error   string    `json:"error,omitempty"`
+}
+
+// Ref of a deed is its line, zero-padded so that the order is the file's.
+func (d *Deed) Ref() Ref { return Ref{KindDeed, d.Source, fmt.Sprintf("%08d", d.Line)} }
+
+// Health is by how it ended.
+func (d *Deed) Health() Health {
+	switch {
+	case d.Error != "":
+		return Health{StateBad, d.Phase}
+	case d.Phase == "not-seen":
+		return Health{StateWarn, d.Phase}
+	}
+	return Health{StateOK, d.Phase}
+}

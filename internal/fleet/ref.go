@@ -1,0 +1,144 @@
+// Package fleet holds the nouns that every other package speaks, and the Store that joins observations of them
+// into snapshots. It imports the standard library only, reads no clock and starts no I/O.
+package fleet
+
+import (
+	"cmp"
+	"encoding/json"
+	"strings"
+)
+
+// Kind says what sort of thing a Ref points at. Its values are also the words of the command line and the schema.
+type Kind string
+
+// The kinds of things strata sees.
+const (
+	KindServer     Kind = "server"     // a Nova server
+	KindCompute    Kind = "compute"    // a nova service (os-services)
+	KindHypervisor Kind = "hypervisor" // os-hypervisors
+	KindNode       Kind = "node"
+	KindLease      Kind = "lease" // a node's lease in kube-node-lease
+	KindPod        Kind = "pod"
+	KindEvent      Kind = "event" // a Kubernetes Warning event
+	KindVolume     Kind = "pv"
+	KindClaim      Kind = "pvc"
+	KindHost       Kind = "host" // a machine strata runs on or reads through an agent
+	KindSensor     Kind = "sensor"
+	KindDisk       Kind = "disk"
+	KindFilesystem Kind = "filesystem"
+	KindDeed       Kind = "deed" // a line of strata's own audit log
+)
+
+// Ref names one thing across all systems. It is comparable and a stable map key.
+//
+// Source is the name of the source that sees it ("openstack/home", "kube/prod", "host/alpha"). Name is unique in that
+// source and kind: a server's id, "namespace/name" of a pod, a node's name, a device's name.
+type Ref struct {
+	Kind   Kind   `json:"kind"`
+	Source string `json:"source"`
+	Name   string `json:"name"`
+}
+
+// String is for people: kind and name.
+func (r Ref) String() string { return string(r.Kind) + " " + r.Name }
+
+// Compare orders refs by kind, source and name.
+func (r Ref) Compare(o Ref) int {
+	if r.Kind != o.Kind {
+		return strings.Compare(string(r.Kind), string(o.Kind))
+	}
+	if r.Source != o.Source {
+		return strings.Compare(r.Source, o.Source)
+	}
+	return strings.Compare(r.Name, o.Name)
+}
+
+// Object is one thing seen. It never changes once it was put into a Store: a source makes a new value instead, and
+// keeps the old pointer for what did not change, so that readers can tell by comparing pointers.
+type Object interface {
+	Ref() Ref
+	Health() Health
+}
+
+// State is how a thing is, as its own system tells it. The zero value is "not known".
+type State uint8
+
+// States, in the order a table shows them last to first.
+const (
+	StateUnknown State = iota
+	StateOK
+	StateWarn
+	StateBad
+)
+
+var stateWords = [...]string{"unknown", "ok", "warn", "bad"}
+
+func (s State) String() string { return stateWords[s] }
+
+// Rank orders states worst first: bad, warn, unknown, ok.
+func (s State) Rank() int { return [...]int{2, 3, 1, 0}[s] }
+
+// Worse returns the worse of two states. Not known is worse than ok and better than warn.
+func (s State) Worse(o State) State {
+	if o.Rank() < s.Rank() {
+		return o
+	}
+	return s
+}
+
+// Health is an object's own state with the word its system has for it ("SHUTOFF", "CrashLoopBackOff").
+type Health struct {
+	State State
+	Word  string
+}
+
+// Opt is a value that may be missing. Missing is not zero. In JSON a missing value is null.
+type Opt[T any] struct {
+	V  T
+	OK bool
+}
+
+// Some wraps a value that is there.
+func Some[T any](v T) Opt[T] { return Opt[T]{V: v, OK: true} }
+
+// Or returns the value, or alt when it is missing.
+func (o Opt[T]) Or(alt T) T {
+	if o.OK {
+		return o.V
+	}
+	return alt
+}
+
+// IsZero lets encoding/json leave out missing values under omitzero.
+func (o Opt[T]) IsZero() bool { return !o.OK }
+
+// MarshalJSON writes null for a missing value.
+func (o Opt[T]) MarshalJSON() ([]byte, error) {
+	if !o.OK {
+		return []byte("null"), nil
+	}
+	return json.Marshal(o.V)
+}
+
+// UnmarshalJSON reads null as missing.
+func (o *Opt[T]) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*o = Opt[T]{}
+		return nil
+	}
+	o.OK = true
+	return json.Unmarshal(b, &o.V)
+}
+
+// CompareOpt orders missing values before all others.
+func CompareOpt[T cmp.Ordered](a, b Opt[T]) int {
+	switch {
+	case a.OK && b.OK:
+		return cmp.Compare(a.V, b.V)
+	case a.OK:
+		return 1
+	case b.OK:
+		return -1
+	}
+	return 0
+}

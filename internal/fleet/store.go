@@ -1,0 +1,223 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// publishEvery is the least time between two snapshots, however fast observations come.
+const publishEvery = 100 * time.Millisecond
+
+// Change is one object that differs between two snapshots. Old is nil when it is new, New when it is gone.
+type Change struct{ Old, New Object }
+
+// Ref of the object that changed.
+func (c Change) Ref() Ref {
+	if c.New != nil {
+		return c.New.Ref()
+	}
+	return c.Old.Ref()
+}
+
+// Derive computes links and findings for next from what changed since prev. What it returns unchanged (the same slice
+// as in prev) is shared. It must not keep or change either snapshot.
+type Derive func(prev, next *Snapshot, changed []Change) ([]Link, []Finding)
+
+// Store joins observations into snapshots.
+type Store struct {
+	derive Derive
+
+	mu      sync.Mutex
+	pending map[[2]string]Observation
+	cooling bool // a snapshot was published less than publishEvery ago, or is being made
+	last    *Snapshot
+	newer   chan struct{} // closed when last is replaced
+}
+
+// NewStore returns an empty store. derive may be nil.
+func NewStore(derive Derive) *Store {
+	if derive == nil {
+		derive = func(prev, _ *Snapshot, _ []Change) ([]Link, []Finding) { return prev.Links, prev.Findings }
+	}
+	return &Store{
+		derive:  derive,
+		pending: map[[2]string]Observation{},
+		last:    NewSnapshot(0, time.Time{}, nil, nil, nil),
+		newer:   make(chan struct{}),
+	}
+}
+
+// Put takes an observation; a snapshot with it follows at once, or within 100 ms when one was just published.
+// It never blocks on readers.
+func (s *Store) Put(o Observation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := [2]string{o.Source, o.Scope}
+	if o.Err == nil && o.Facts == nil {
+		o.Facts = Facts{} // seen, and nothing there
+	}
+	if before, ok := s.pending[key]; ok && o.Err != nil && before.Err == nil {
+		// An error replaces nothing: what was seen just before it still counts.
+		before.Err = o.Err
+		o = before
+	}
+	s.pending[key] = o
+	if !s.cooling {
+		s.cooling = true
+		go s.publish()
+	}
+}
+
+// Snapshot returns the newest snapshot, never nil.
+func (s *Store) Snapshot() *Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
+// Next waits for a snapshot newer than after and returns the newest, skipping what came between.
+func (s *Store) Next(ctx context.Context, after uint64) (*Snapshot, error) {
+	for {
+		s.mu.Lock()
+		last, newer := s.last, s.newer
+		s.mu.Unlock()
+		if last.Seq > after {
+			return last, nil
+		}
+		select {
+		case <-newer:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// publish makes the next snapshot outside the lock; cooling keeps it the only one at work.
+func (s *Store) publish() {
+	s.mu.Lock()
+	todo, prev := s.pending, s.last
+	s.pending = map[[2]string]Observation{}
+	if len(todo) == 0 {
+		s.cooling = false
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
+
+	next := s.join(prev, todo)
+
+	s.mu.Lock()
+	s.last = next
+	close(s.newer)
+	s.newer = make(chan struct{})
+	s.mu.Unlock()
+	time.AfterFunc(publishEvery, s.publish)
+}
+
+func (s *Store) join(prev *Snapshot, todo map[[2]string]Observation) *Snapshot {
+	next := &Snapshot{
+		Seq: prev.Seq + 1, At: prev.At, Parts: slices.Clone(prev.Parts), index: prev.index,
+		trends: prev.trends, about: prev.about, up: prev.up, down: prev.down,
+	}
+	clock, ticking := todo[[2]string{ClockSource, ""}]
+	delete(todo, [2]string{ClockSource, ""})
+	var changed []Change
+	for _, o := range todo {
+		if !ticking && o.At.After(next.At) {
+			next.At = o.At
+		}
+		changed = append(changed, next.apply(o)...)
+	}
+	if ticking {
+		next.At = clock.At
+	}
+	next.index.seal()
+	next.follow(changed)
+	slices.SortFunc(changed, func(a, b Change) int { return a.Ref().Compare(b.Ref()) })
+
+	links, findings := s.derive(prev, next, changed)
+	next.Links, next.Findings = links, findings
+	if !same(links, prev.Links) {
+		next.indexLinks()
+	}
+	if !same(findings, prev.Findings) {
+		next.indexFindings()
+	}
+	return next
+}
+
+// same reports whether two slices are the very same memory.
+func same[T any](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+// apply replaces one scope and returns what changed.
+func (s *Snapshot) apply(o Observation) (changed []Change) {
+	i, ok := s.find(o.Source, o.Scope)
+	if !ok {
+		s.Parts = slices.Insert(s.Parts, i, Part{Source: o.Source, Scope: o.Scope, rev: s.Seq})
+	}
+	p := &s.Parts[i]
+	p.Every = o.Every
+	if o.Err != nil {
+		if p.Err == "" {
+			p.ErrAt = o.At
+		}
+		var t *Trouble
+		p.Err, p.Fix = o.Err.Error(), FixOf(o.Err)
+		p.Unconfigured = errors.As(o.Err, &t) && t.Unconfigured
+		if o.Facts == nil {
+			return nil
+		}
+	} else {
+		p.Err, p.Fix, p.ErrAt, p.Unconfigured = "", "", time.Time{}, false
+	}
+	p.At = o.At
+	diffFacts(p.Facts, o.Facts, func(old, next Object) { changed = append(changed, Change{old, next}) })
+	if len(changed) == 0 {
+		return nil
+	}
+	p.Facts, p.rev = o.Facts, s.Seq
+	if len(o.Facts) > 0 {
+		p.Kind = o.Facts[0].Ref().Kind
+	}
+	for _, c := range changed {
+		if c.New != nil {
+			s.index.put(c.New)
+		} else {
+			s.index.drop(c.Old.Ref())
+		}
+	}
+	return changed
+}
+
+// follow adds the samples of what changed to the trends and forgets those of what is gone.
+func (s *Snapshot) follow(changed []Change) {
+	cloned := false
+	for _, c := range changed {
+		o := c.New
+		if o == nil {
+			o = c.Old
+		}
+		sm, ok := o.(sampler)
+		if !ok {
+			continue
+		}
+		if !cloned {
+			s.trends, cloned = maps.Clone(s.trends), true
+			if s.trends == nil {
+				s.trends = map[Ref]*trend{}
+			}
+		}
+		r := o.Ref()
+		if c.New == nil {
+			delete(s.trends, r)
+		} else if v, ok := sm.Sample(); ok {
+			s.trends[r] = s.trends[r].with(v)
+		}
+	}
+}
