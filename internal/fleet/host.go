@@ -221,6 +221,7 @@ type Filesystem struct {
 	InodesFree  uint64    `json:"inodesFree,omitempty"`
 	ReadOnly    bool      `json:"readOnly,omitempty"`
 	Counters    []Counter `json:"counters,omitempty"` // ext4_errors, btrfs_write_errs, ...
+	NoData      string    `json:"noData,omitempty"`   // why there are no figures: a server that does not answer
 }
 
 // Ref of a filesystem is its mount point.
@@ -239,6 +240,8 @@ func (f *Filesystem) Health() Health {
 	used := f.UsedShare()
 	word := fmt.Sprintf("%.0f %%", used.V*100)
 	switch {
+	case f.NoData != "":
+		return Health{StateUnknown, "no data"}
 	case !used.OK:
 		return Health{StateUnknown, "no size"}
 	case used.V >= 0.97:

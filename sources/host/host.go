@@ -1,0 +1,132 @@
+// Package host watches one machine through /proc, /sys and smartctl: load, memory, swap and pressure, temperatures,
+// disks and their SMART, filesystems. It only reads; it starts no self-test, wakes no sleeping disk and needs no rights
+// for what ordinary users may see. What it cannot see it says, in Host.Missing and Disk.Missing.
+package host
+
+import (
+	"context"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"strata/internal/fleet"
+	"strata/sources"
+)
+
+// Scopes of the source, one kind of object each.
+const (
+	ScopeHost        = "host"
+	ScopeSensors     = "sensors"
+	ScopeDisks       = "disks"
+	ScopeFilesystems = "filesystems"
+)
+
+// Config says which machine to watch and how. The zero value is the machine strata runs on.
+type Config struct {
+	Name string // shown, and part of the source's name; default the host name
+	Root string // a folder that holds proc, sys and etc; "" is the real machine
+	// Every is how often load, temperatures and disk rates are read; default 2 s. Filesystems take five times as long.
+	Every time.Duration
+	// SmartEvery is how often each disk's SMART is read; default 5 min.
+	SmartEvery time.Duration
+	// Smartctl runs smartctl with these arguments and returns its stdout and exit code; an error only if it could not
+	// run or did not end. Default the installed smartctl; with a Root there is no default.
+	Smartctl func(ctx context.Context, args ...string) (stdout []byte, code int, err error)
+	// Statfs is statfs(2) of a mount point. Default the real one, below Root.
+	Statfs func(mount string, into *syscall.Statfs_t) error
+	Wishes *sources.Wishes
+}
+
+// New returns the source "host/NAME" with four scopes: host, sensors, disks and filesystems. Each fails alone.
+func New(c Config) sources.Source {
+	at := tree(c.Root)
+	if c.Name == "" {
+		c.Name = hostName(at)
+	}
+	if c.Every == 0 {
+		c.Every = 2 * time.Second
+	}
+	if c.SmartEvery == 0 {
+		c.SmartEvery = 5 * time.Minute
+	}
+	if c.Smartctl == nil && c.Root == "" {
+		c.Smartctl = installedSmartctl
+	}
+	if c.Statfs == nil {
+		c.Statfs = func(mount string, into *syscall.Statfs_t) error { return syscall.Statfs(at.path(mount), into) }
+	}
+	return &source{conf: c, name: "host/" + c.Name, at: at, ledger: newLedger()}
+}
+
+func hostName(at tree) string {
+	if at == "" {
+		if name, err := os.Hostname(); err == nil {
+			return name
+		}
+	}
+	if name, err := at.text("/proc/sys/kernel/hostname"); err == nil && name != "" {
+		return name
+	}
+	return "localhost"
+}
+
+type source struct {
+	conf   Config
+	name   string
+	at     tree
+	ledger *ledger // outlives a restart of Watch: counters grow since strata began
+}
+
+func (s *source) Name() string { return s.name }
+
+// Watch reads each scope in a loop of its own, so that a hung disk or mount stops nothing but its own scope.
+func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
+	var one sync.Mutex
+	say := func(o fleet.Observation) {
+		one.Lock()
+		defer one.Unlock()
+		see(o)
+	}
+	notes := newNotes()
+	smart := newSmartBook(s, notes)
+	slow := 5 * s.conf.Every
+	machine := newMachine(s, notes)
+	sensors := newSensors(s, notes)
+	disks := newDisks(s, smart, notes)
+	mounts := newMounts(s, notes)
+	loops := []*loop{
+		{source: s.name, scope: ScopeHost, every: s.conf.Every, look: machine.look},
+		{source: s.name, scope: ScopeSensors, every: s.conf.Every, look: sensors.look, sampled: true},
+		{source: s.name, scope: ScopeDisks, every: s.conf.Every, look: disks.look},
+		{source: s.name, scope: ScopeFilesystems, every: slow, look: mounts.look, wake: make(chan struct{}, 1)},
+	}
+	var all sync.WaitGroup
+	for _, l := range loops {
+		all.Go(func() { l.run(ctx, say) })
+	}
+	all.Go(func() { smart.run(ctx) })
+	all.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-s.conf.Wishes.Wake(s.name):
+				for _, l := range loops {
+					poke(l.wake)
+				}
+				poke(smart.wake)
+			}
+		}
+	})
+	all.Wait()
+	return ctx.Err()
+}
+
+// poke wakes whoever waits on a channel with room for one; a nil channel has nobody.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,96 @@
+package host
+
+import (
+	"errors"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+
+	"strata/internal/fleet"
+)
+
+// identity is what hardly changes while a machine is up.
+type identity struct {
+	bootID string
+	boot   time.Time
+	cpus   int
+	id     fleet.HostID
+}
+
+// identify reads who the machine says it is.
+//
+// gopsutil would also tell the boot time, the platform and the hypervisor, but it computes the boot time from the
+// uptime, so that it wavers, starts lsb_release, and caches the hypervisor for the whole program.
+func identify(at tree, bootID string, n *notes) identity {
+	known := identity{bootID: bootID}
+	known.boot, known.cpus = parseStat(at.word("/proc/stat"))
+	vendor, product := at.word("/sys/class/dmi/id/sys_vendor"), at.word("/sys/class/dmi/id/product_name")
+	uuid, err := at.text("/sys/class/dmi/id/product_uuid")
+	if errors.Is(err, fs.ErrPermission) {
+		n.set("identity", "system UUID: /sys/class/dmi/id/product_uuid is for root only: run as root to join this host with Nova and Kubernetes by UUID")
+	} else {
+		n.set("identity", "")
+	}
+	known.id = fleet.HostID{
+		Kernel:     at.word("/proc/sys/kernel/osrelease"),
+		OS:         prettyName(at.word("/etc/os-release")),
+		Virtual:    hypervisor(vendor, product, at.word("/sys/hypervisor/type"), at.word("/proc/cpuinfo")),
+		SystemUUID: strings.ToLower(uuid),
+		MachineID:  at.word("/etc/machine-id"),
+		Model:      strings.TrimSpace(vendor + " " + product),
+	}
+	return known
+}
+
+// parseStat reads the boot time and the number of CPUs from /proc/stat.
+func parseStat(stat string) (boot time.Time, cpus int) {
+	for line := range strings.Lines(stat) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch {
+		case name == "btime":
+			if s, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64); err == nil {
+				boot = time.Unix(s, 0)
+			}
+		case len(name) > 3 && strings.HasPrefix(name, "cpu"):
+			cpus++
+		}
+	}
+	return boot, cpus
+}
+
+// prettyName is PRETTY_NAME of /etc/os-release.
+func prettyName(release string) string {
+	for line := range strings.Lines(release) {
+		if v, ok := strings.CutPrefix(strings.TrimSpace(line), "PRETTY_NAME="); ok {
+			return strings.Trim(v, `"'`)
+		}
+	}
+	return ""
+}
+
+// hypervisor names what the machine runs on, "" for metal. On x86 the CPU itself says whether there is one below; DMI
+// says which, and alone it would take an EC2 metal instance for a virtual machine.
+func hypervisor(vendor, product, xen, cpuinfo string) string {
+	x86 := strings.Contains(cpuinfo, "\nflags")
+	if x86 && !strings.Contains(cpuinfo, " hypervisor") {
+		return ""
+	}
+	if xen != "" {
+		return xen
+	}
+	dmi := vendor + " " + product
+	for _, k := range []struct{ word, name string }{
+		{"OpenStack", "kvm"}, {"QEMU", "kvm"}, {"KVM", "kvm"}, {"RDO", "kvm"}, {"RHEV", "kvm"}, {"oVirt", "kvm"}, {"Google Compute", "kvm"},
+		{"Amazon EC2", "kvm"}, {"DigitalOcean", "kvm"}, {"VMware", "vmware"}, {"VirtualBox", "virtualbox"},
+		{"Microsoft Corporation Virtual", "hyperv"}, {"Xen", "xen"}, {"BHYVE", "bhyve"}, {"Parallels", "parallels"},
+	} {
+		if strings.Contains(dmi, k.word) {
+			return k.name
+		}
+	}
+	if x86 {
+		return "unknown hypervisor"
+	}
+	return ""
+}

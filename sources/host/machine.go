@@ -1,0 +1,251 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/shirou/gopsutil/v3/common"
+	"github.com/shirou/gopsutil/v3/cpu"
+	"github.com/shirou/gopsutil/v3/load"
+	"github.com/shirou/gopsutil/v3/mem"
+
+	"strata/internal/fleet"
+)
+
+// machine reads the scope "host".
+type machine struct {
+	source, name string
+	at           tree
+	notes        *notes
+
+	known  identity
+	knewAt time.Time
+	before moment
+}
+
+// moment is what rates are computed from.
+type moment struct {
+	at   time.Time
+	cpu  cpuTicks
+	swap swapPages
+	ok   bool
+}
+
+func newMachine(s *source, n *notes) *machine {
+	return &machine{source: s.name, name: s.conf.Name, at: s.at, notes: n}
+}
+
+// identityEvery is how often what hardly changes is read again; a new boot id does it at once.
+const identityEvery = time.Minute
+
+func (m *machine) look(ctx context.Context, now time.Time) (fleet.Facts, error) {
+	ctx = m.pointed(ctx)
+	ticks, err := m.ticks(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the load of host %s: %w", m.name, err)
+	}
+	boot := m.at.word("/proc/sys/kernel/random/boot_id")
+	if boot != m.known.bootID || m.knewAt.IsZero() || now.Sub(m.knewAt) >= identityEvery {
+		m.known, m.knewAt = identify(m.at, boot, m.notes), now
+	}
+	h := &fleet.Host{
+		Source: m.source, Name: m.name,
+		Boot: m.known.boot, BootID: m.known.bootID, Identity: m.known.id, CPUs: m.known.cpus,
+	}
+	if avg, err := load.AvgWithContext(ctx); err == nil {
+		h.Load = [3]float64{avg.Load1, avg.Load5, avg.Load15}
+	}
+	m.memory(ctx, h)
+	h.Pressure = m.pressure()
+
+	vmstat, err := m.at.bytes("/proc/vmstat")
+	pages, paged := parseVmstat(vmstat)
+	if err != nil || !paged {
+		m.notes.set("swap", "swap in and out: /proc/vmstat has no pswpin and pswpout")
+	} else {
+		m.notes.set("swap", "")
+	}
+	next := moment{at: now, cpu: ticks, swap: pages, ok: true}
+	if m.before.ok {
+		h.Busy, h.Steal = ticks.since(m.before.cpu)
+		h.Swap.InBytesSec, h.Swap.OutBytesSec = pages.since(m.before.swap, now.Sub(m.before.at))
+	}
+	m.before = next
+	h.Missing = m.notes.all()
+	return fleet.Facts{h}, nil
+}
+
+// pointed tells gopsutil which tree to read. The context value is gopsutil's own way of being told.
+func (m *machine) pointed(ctx context.Context) context.Context {
+	return context.WithValue(ctx, common.EnvKey, common.EnvMap{
+		common.HostProcEnvKey: m.at.path("/proc"),
+		common.HostSysEnvKey:  m.at.path("/sys"),
+		common.HostEtcEnvKey:  m.at.path("/etc"),
+	})
+}
+
+func (m *machine) memory(ctx context.Context, h *fleet.Host) {
+	v, err := mem.VirtualMemoryWithContext(ctx)
+	// gopsutil takes a missing /proc/meminfo for an empty one.
+	if err != nil || v.Total == 0 {
+		m.notes.set("memory", "memory: /proc/meminfo could not be read")
+		return
+	}
+	m.notes.set("memory", "")
+	h.Memory = fleet.Memory{Total: v.Total, Available: fleet.Some(v.Available), Cached: v.Cached, Dirty: v.Dirty}
+	h.Swap.Total, h.Swap.Used = v.SwapTotal, v.SwapTotal-min(v.SwapFree, v.SwapTotal)
+	// While swapoff runs, SwapTotal shrinks to what is still used; /proc/swaps keeps the areas whole.
+	if areas, err := m.at.bytes("/proc/swaps"); err == nil {
+		if total, used := parseSwaps(areas); total > 0 {
+			h.Swap.Total, h.Swap.Used = total, used
+		}
+	}
+}
+
+// pressure reads PSI, nil when the kernel does not have it or has it switched off.
+func (m *machine) pressure() *fleet.Pressure {
+	var p fleet.Pressure
+	for _, f := range []struct {
+		name string
+		into *fleet.Stall
+	}{{"cpu", &p.CPU}, {"memory", &p.Memory}, {"io", &p.IO}} {
+		b, err := m.at.bytes("/proc/pressure/" + f.name)
+		if err == nil {
+			*f.into, err = parseStall(b)
+		}
+		if err != nil {
+			m.notes.set("pressure", "pressure: /proc/pressure/"+f.name+": "+reason(err)+" (boot with psi=1)")
+			return nil
+		}
+	}
+	m.notes.set("pressure", "")
+	return &p
+}
+
+// cpuTicks is the first line of /proc/stat in seconds.
+type cpuTicks struct{ all, idle, steal float64 }
+
+func (m *machine) ticks(ctx context.Context) (cpuTicks, error) {
+	all, err := cpu.TimesWithContext(ctx, false)
+	if err != nil {
+		return cpuTicks{}, err
+	}
+	if len(all) == 0 {
+		return cpuTicks{}, fmt.Errorf("%s has no line of CPU times", m.at.path("/proc/stat"))
+	}
+	t := all[0]
+	// Guest time is already part of user time; gopsutil's Total would count it twice, and this is a hypervisor's tool.
+	idle := t.Idle + t.Iowait
+	return cpuTicks{all: t.User + t.Nice + t.System + t.Irq + t.Softirq + t.Steal + idle, idle: idle, steal: t.Steal}, nil
+}
+
+// since returns the shares of busy and stolen time; missing when nothing passed or a counter went back.
+func (t cpuTicks) since(before cpuTicks) (busy, steal fleet.Opt[float64]) {
+	all, idle, stolen := t.all-before.all, t.idle-before.idle, t.steal-before.steal
+	if all <= 0 || idle < 0 || idle > all || stolen < 0 || stolen > all {
+		return busy, steal
+	}
+	return fleet.Some(1 - idle/all), fleet.Some(stolen / all)
+}
+
+// swapPages counts pages swapped since boot.
+type swapPages struct{ in, out uint64 }
+
+// since returns bytes per second, missing when a counter went back.
+func (s swapPages) since(before swapPages, passed time.Duration) (in, out fleet.Opt[float64]) {
+	page := float64(os.Getpagesize())
+	return rate(s.in, before.in, page, passed), rate(s.out, before.out, page, passed)
+}
+
+// rate is what a counter grew by per second, in units; missing when it went back or no time passed.
+func rate(now, before uint64, unit float64, passed time.Duration) fleet.Opt[float64] {
+	if now < before || passed <= 0 {
+		return fleet.Opt[float64]{}
+	}
+	return fleet.Some(float64(now-before) * unit / passed.Seconds())
+}
+
+// parseVmstat reads pswpin and pswpout of /proc/vmstat; false when either is not there.
+func parseVmstat(b []byte) (s swapPages, ok bool) {
+	found := 0
+	for line := range strings.Lines(string(b)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		var into *uint64
+		switch name {
+		case "pswpin":
+			into = &s.in
+		case "pswpout":
+			into = &s.out
+		default:
+			continue
+		}
+		n, err := strconv.ParseUint(value, 10, 64)
+		if err != nil {
+			return swapPages{}, false
+		}
+		*into = n
+		found++
+	}
+	if found != 2 {
+		return swapPages{}, false
+	}
+	return s, true
+}
+
+// parseSwaps adds up the areas of /proc/swaps, in bytes.
+func parseSwaps(b []byte) (total, used uint64) {
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if len(f) < 5 {
+			continue
+		}
+		// Counted from the end: a file's name may hold spaces.
+		size, err1 := strconv.ParseUint(f[len(f)-3], 10, 54)
+		busy, err2 := strconv.ParseUint(f[len(f)-2], 10, 54)
+		if err1 == nil && err2 == nil {
+			total, used = total+size*1024, used+busy*1024
+		}
+	}
+	return total, used
+}
+
+// parseStall reads one file of /proc/pressure. Old kernels have no "full" line for the CPU.
+func parseStall(b []byte) (s fleet.Stall, err error) {
+	some := false
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if len(f) < 3 || (f[0] != "some" && f[0] != "full") {
+			continue
+		}
+		ten, err1 := share(f[1], "avg10=")
+		sixty, err2 := share(f[2], "avg60=")
+		if err1 != nil || err2 != nil {
+			return fleet.Stall{}, fmt.Errorf("unknown line %q", line)
+		}
+		if f[0] == "some" {
+			s.Some10, s.Some60, some = ten, sixty, true
+		} else {
+			s.Full10, s.Full60 = ten, sixty
+		}
+	}
+	if !some {
+		return fleet.Stall{}, fmt.Errorf("no line of averages")
+	}
+	return s, nil
+}
+
+func share(field, name string) (float64, error) {
+	text, ok := strings.CutPrefix(field, name)
+	if !ok {
+		return 0, fmt.Errorf("no %s in %q", name, field)
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err == nil && !(v >= 0 && v <= 100) {
+		return 0, fmt.Errorf("%s is no share", field)
+	}
+	return v, err
+}
