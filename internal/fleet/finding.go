@@ -68,7 +68,15 @@ type Finding struct {
 	Remedies   []string   `json:"remedies,omitempty"` // names of actions
 	Since      time.Time  `json:"since"`
 	Shown      bool       `json:"shown"` // false until it has lasted as long as its rule's hold
+	// Cleared is since when it no longer holds; zero while it does. A finding stays a moment longer so as not to flicker.
+	Cleared time.Time `json:"cleared,omitzero"`
 }
+
+// Ref of a finding is its key, so that it can stand in a table like what it is about.
+func (f *Finding) Ref() Ref { return Ref{KindFinding, f.About.Source, f.Key()} }
+
+// Health is by severity.
+func (f *Finding) Health() Health { return Health{f.Severity.State(), f.Severity.String()} }
 
 // Key identifies a finding across snapshots.
 func (f *Finding) Key() string {

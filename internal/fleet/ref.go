@@ -26,8 +26,24 @@ const (
 	KindSensor     Kind = "sensor"
 	KindDisk       Kind = "disk"
 	KindFilesystem Kind = "filesystem"
+	KindFinding    Kind = "finding"
 	KindDeed       Kind = "deed" // a line of strata's own audit log
 )
+
+// Scope is the word that scopes of a kind begin with ("pods/default").
+func (k Kind) Scope() string {
+	switch k {
+	case KindCompute:
+		return "services"
+	case KindVolume:
+		return "volumes"
+	case KindClaim:
+		return "claims"
+	case KindHost:
+		return "host"
+	}
+	return string(k) + "s"
+}
 
 // Ref names one thing across all systems. It is comparable and a stable map key.
 //
@@ -59,6 +75,27 @@ type Object interface {
 	Ref() Ref
 	Health() Health
 }
+
+// Compare orders objects by their refs. Of pods, of which there are many, it does so without making them.
+func Compare(a, b Object) int {
+	p, ok := a.(*Pod)
+	q, also := b.(*Pod)
+	if !ok || !also {
+		return a.Ref().Compare(b.Ref())
+	}
+	if c := strings.Compare(p.Source, q.Source); c != 0 {
+		return c
+	}
+	if c := strings.Compare(p.Namespace, q.Namespace); c != 0 && !prefixed(p.Namespace, q.Namespace) {
+		return c
+	} else if c != 0 {
+		return strings.Compare(p.Namespace+"/"+p.Name, q.Namespace+"/"+q.Name)
+	}
+	return strings.Compare(p.Name, q.Name)
+}
+
+// prefixed reports whether one starts with the other: then the slash between namespace and name decides.
+func prefixed(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) }
 
 // State is how a thing is, as its own system tells it. The zero value is "not known".
 type State uint8

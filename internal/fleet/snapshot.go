@@ -36,9 +36,29 @@ type Part struct {
 	ErrAt  time.Time // when the failing began
 	// Unconfigured: the system was looked for and is not there. Err says where it was looked for, Fix how to connect it.
 	Unconfigured bool
+	Tally        Tally // of Facts
 
 	rev uint64 // Seq of the snapshot in which Facts last changed
 }
+
+// Tally counts objects by state.
+type Tally [4]int
+
+// Add counts n more of a state.
+func (t *Tally) Add(s State, n int) { t[s] += n }
+
+// Worst is the worst state that was counted; Unknown of nothing.
+func (t Tally) Worst() State {
+	for _, s := range [...]State{StateBad, StateWarn, StateUnknown, StateOK} {
+		if t[s] > 0 {
+			return s
+		}
+	}
+	return StateUnknown
+}
+
+// Total is how many were counted.
+func (t Tally) Total() int { return t[0] + t[1] + t[2] + t[3] }
 
 // Stale reports whether the part's facts are old at the time now: its last look failed, or it is long overdue.
 func (p *Part) Stale(now time.Time) bool {
@@ -53,12 +73,13 @@ func NewSnapshot(seq uint64, at time.Time, parts []Part, links []Link, findings 
 	s := &Snapshot{Seq: seq, At: at, Parts: slices.Clone(parts), Links: links, Findings: findings}
 	for i := range s.Parts {
 		p := &s.Parts[i]
-		p.rev = seq
+		p.rev, p.Tally = seq, Tally{}
 		if p.Kind == "" && len(p.Facts) > 0 {
 			p.Kind = p.Facts[0].Ref().Kind
 		}
 		for _, o := range p.Facts {
 			s.index.put(o)
+			p.Tally.Add(o.Health().State, 1)
 		}
 	}
 	slices.SortFunc(s.Parts, func(a, b Part) int { return comparePart(&a, b.Source, b.Scope) })
@@ -125,15 +146,16 @@ func All[T Object](s *Snapshot, kind Kind) iter.Seq[T] {
 	}
 }
 
-// Count returns how many objects of a kind there are.
-func (s *Snapshot) Count(kind Kind) int {
-	n := 0
+// Tally counts all objects of a kind by their own state.
+func (s *Snapshot) Tally(kind Kind) (t Tally) {
 	for i := range s.Parts {
 		if s.Parts[i].Kind == kind {
-			n += len(s.Parts[i].Facts)
+			for state, n := range s.Parts[i].Tally {
+				t[state] += n
+			}
 		}
 	}
-	return n
+	return t
 }
 
 // Trend returns the last samples of an object, oldest first, nil when it has none. Do not change it.
@@ -169,6 +191,17 @@ func (s *Snapshot) links(at []int) iter.Seq[Link] {
 			}
 		}
 	}
+}
+
+// Linked returns a snapshot of the same objects with those links instead of its own: what a Derive judges by.
+func (s *Snapshot) Linked(links []Link) *Snapshot {
+	if same(links, s.Links) {
+		return s
+	}
+	linked := *s
+	linked.Links = links
+	linked.indexLinks()
+	return &linked
 }
 
 func (s *Snapshot) indexDerived() {
@@ -230,7 +263,7 @@ func diffFacts(old, next Facts, each func(old, next Object)) {
 			i, j = i+1, j+1
 			continue
 		}
-		switch c := old[i].Ref().Compare(next[j].Ref()); {
+		switch c := Compare(old[i], next[j]); {
 		case c < 0:
 			each(old[i], nil)
 			i++
@@ -248,4 +281,23 @@ func diffFacts(old, next Facts, each func(old, next Object)) {
 	for ; j < len(next); j++ {
 		each(nil, next[j])
 	}
+}
+
+// SeenAt returns when the scope that holds an object was last seen well. Of an object that is gone it is the newest such
+// time of its source's scopes of that kind.
+func (s *Snapshot) SeenAt(r Ref) time.Time {
+	var newest time.Time
+	for i := range s.Parts {
+		p := &s.Parts[i]
+		if p.Source != r.Source || p.Kind != r.Kind {
+			continue
+		}
+		if _, ok := slices.BinarySearchFunc(p.Facts, r, func(o Object, r Ref) int { return o.Ref().Compare(r) }); ok {
+			return p.At
+		}
+		if p.At.After(newest) {
+			newest = p.At
+		}
+	}
+	return newest
 }

@@ -16,15 +16,17 @@ const publishEvery = 100 * time.Millisecond
 type Change struct{ Old, New Object }
 
 // Ref of the object that changed.
-func (c Change) Ref() Ref {
+func (c Change) Ref() Ref { return c.object().Ref() }
+
+func (c Change) object() Object {
 	if c.New != nil {
-		return c.New.Ref()
+		return c.New
 	}
-	return c.Old.Ref()
+	return c.Old
 }
 
-// Derive computes links and findings for next from what changed since prev. What it returns unchanged (the same slice
-// as in prev) is shared. It must not keep or change either snapshot.
+// Derive computes links and findings for next from what changed since prev; until it returns, next has those of prev.
+// What it returns unchanged (the same slice as in prev) is shared. It must not keep or change either snapshot.
 type Derive func(prev, next *Snapshot, changed []Change) ([]Link, []Finding)
 
 // Store joins observations into snapshots.
@@ -121,6 +123,7 @@ func (s *Store) publish() {
 func (s *Store) join(prev *Snapshot, todo map[[2]string]Observation) *Snapshot {
 	next := &Snapshot{
 		Seq: prev.Seq + 1, At: prev.At, Parts: slices.Clone(prev.Parts), index: prev.index,
+		Links: prev.Links, Findings: prev.Findings,
 		trends: prev.trends, about: prev.about, up: prev.up, down: prev.down,
 	}
 	clock, ticking := todo[[2]string{ClockSource, ""}]
@@ -137,7 +140,7 @@ func (s *Store) join(prev *Snapshot, todo map[[2]string]Observation) *Snapshot {
 	}
 	next.index.seal()
 	next.follow(changed)
-	slices.SortFunc(changed, func(a, b Change) int { return a.Ref().Compare(b.Ref()) })
+	slices.SortFunc(changed, func(a, b Change) int { return Compare(a.object(), b.object()) })
 
 	links, findings := s.derive(prev, next, changed)
 	next.Links, next.Findings = links, findings
@@ -186,7 +189,11 @@ func (s *Snapshot) apply(o Observation) (changed []Change) {
 		p.Kind = o.Facts[0].Ref().Kind
 	}
 	for _, c := range changed {
+		if c.Old != nil {
+			p.Tally.Add(c.Old.Health().State, -1)
+		}
 		if c.New != nil {
+			p.Tally.Add(c.New.Health().State, 1)
 			s.index.put(c.New)
 		} else {
 			s.index.drop(c.Old.Ref())

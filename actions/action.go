@@ -1,0 +1,74 @@
+// Package actions holds everything strata can do to the world, one file each, and the runner that every deed goes
+// through: plan, approve, audit, apply, seen. Effects come back through the store; nothing here reads the world.
+package actions
+
+import (
+	"context"
+	"time"
+
+	"strata/internal/connect"
+	"strata/internal/fleet"
+)
+
+// Action is something strata can do to one object: a comparable value made of a target and parameters, never a client.
+// Its unexported methods keep all acting code in this package.
+type Action interface {
+	// Name is the action's word on the command line and in the audit log.
+	Name() string
+	Target() fleet.Ref
+	// Plan says what would happen to the world as the snapshot shows it.
+	Plan(*fleet.Snapshot) Plan
+	// apply does it once. An error that is a connect.Lost leaves open whether it happened.
+	apply(ctx context.Context, hands Hands, say func(string)) error
+	// seen judges a snapshot in which the target was observed after the action was applied at the time since.
+	seen(now *fleet.Snapshot, since time.Time) (verdict, string)
+}
+
+// Hands are the writing clients. Without them there is no Runner, and only connect.ForWriting makes them.
+type Hands struct{ writing *connect.Writing }
+
+// NewHands wraps what connect.ForWriting made.
+func NewHands(w *connect.Writing) Hands { return Hands{w} }
+
+// verdict is what a later snapshot says of an action.
+type verdict int
+
+const (
+	waiting verdict = iota
+	done
+	failed
+)
+
+// Plan is what an action would do, for people to read before they agree. Text and deed come from the same action.
+type Plan struct {
+	Action  Action
+	Title   string   // "start k8s-worker-1"
+	Command []string // argv a person would type for the same effect
+	Now     string   // the target's state
+	Effects []string // what will happen
+	Against []string // what speaks against it, without forbidding it
+	Refused []string // reasons why it cannot be done; none means it can
+	Ask     string   // what must be typed to agree; "" for a plain yes
+	Undo    Action   // nil when there is none
+	NoUndo  string   // why there is no undo, or what to do instead
+}
+
+// against lists the shown findings on an object and on what it stands on.
+func against(s *fleet.Snapshot, r fleet.Ref) []string {
+	var says []string
+	for _, about := range append([]fleet.Ref{r}, below(s, r)...) {
+		for f := range s.FindingsOn(about) {
+			if f.Shown && f.Severity > fleet.Info {
+				says = append(says, f.Says)
+			}
+		}
+	}
+	return says
+}
+
+func below(s *fleet.Snapshot, r fleet.Ref) (refs []fleet.Ref) {
+	for l := range s.Up(r) {
+		refs = append(refs, l.To)
+	}
+	return refs
+}

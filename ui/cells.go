@@ -1,0 +1,116 @@
+package ui
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"strata/internal/fleet"
+)
+
+// of makes a cell function of one object type out of a general one.
+func of[T fleet.Object](f func(*scene, T) cell) func(*scene, fleet.Object) cell {
+	return func(c *scene, o fleet.Object) cell {
+		if t, ok := o.(T); ok {
+			return f(c, t)
+		}
+		return cell{}
+	}
+}
+
+func text[T fleet.Object](f func(T) string) func(fleet.Object) sortKey {
+	return func(o fleet.Object) sortKey {
+		if t, ok := o.(T); ok {
+			return sortKey{str: f(t)}
+		}
+		return sortKey{}
+	}
+}
+
+func number[T fleet.Object](f func(T) float64) func(fleet.Object) sortKey {
+	return func(o fleet.Object) sortKey {
+		if t, ok := o.(T); ok {
+			return sortKey{num: f(t)}
+		}
+		return sortKey{}
+	}
+}
+
+// worst sorts by the object's own state, then by its name.
+func worst(o fleet.Object) sortKey { return sortKey{num: float64(o.Health().State.Rank())} }
+
+func health(c *scene, o fleet.Object) cell {
+	h := o.Health()
+	if len(c.running) > 0 {
+		if p, ok := c.running[o.Ref()]; ok {
+			return cell{p.Title + ": " + string(p.Phase), accent}
+		}
+	}
+	return cell{h.Word, c.t.state(h.State)}
+}
+
+// amount says how many there are of a kind, and how many of them are not fine.
+func (c *scene) amount(kind fleet.Kind, what string) string {
+	t := c.s.Tally(kind)
+	if bad := t.Total() - t[fleet.StateOK]; bad > 0 {
+		return fmt.Sprintf("%d of %d %s not fine", bad, t.Total(), what)
+	}
+	return strconv.Itoa(t.Total()) + " " + what
+}
+
+// system is the name of a cloud, cluster or host without what kind of system it is.
+func system(source string) string {
+	if _, name, ok := strings.Cut(source, "/"); ok {
+		return name
+	}
+	return source
+}
+
+func or(s, alt string) string {
+	if s == "" {
+		return alt
+	}
+	return s
+}
+
+func positive(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+// nameOf is what an operator calls an object.
+func nameOf(o fleet.Object) string {
+	switch o := o.(type) {
+	case *fleet.Server:
+		return o.Name
+	case *fleet.Pod:
+		return o.Name
+	case *fleet.Sensor:
+		return o.Host + " " + o.Label
+	case *fleet.Disk:
+		return o.Host + " " + o.Name
+	case *fleet.Filesystem:
+		return o.Host + ":" + o.Mount
+	}
+	return o.Ref().Name
+}
+
+// rate is bytes per second, "—" when not known and blank at zero.
+func rate(v fleet.Opt[float64]) string {
+	switch {
+	case !v.OK:
+		return "—"
+	case v.V < 1:
+		return ""
+	}
+	return bytesOf(v.V) + "/s"
+}
+
+func percent(v fleet.Opt[float64]) string {
+	if !v.OK {
+		return "—"
+	}
+	return strconv.Itoa(int(v.V*100+0.5)) + " %"
+}

@@ -1,0 +1,136 @@
+package ui
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"strata/internal/fleet"
+)
+
+// filter is what was typed after "/": words that must all match. A word is text or, when it has a character that means
+// something there, a regular expression; "!" before it turns it round, "col:" asks one column only.
+type filter struct {
+	text  string
+	words []word
+	err   error
+}
+
+type word struct {
+	not    bool
+	column string
+	plain  string // lower case
+	re     *regexp.Regexp
+}
+
+func parseFilter(text string) filter {
+	f := filter{text: text}
+	for _, w := range strings.Fields(text) {
+		parsed, err := parseWord(w)
+		if err != nil && f.err == nil {
+			f.err = err
+		}
+		if parsed.plain != "" || parsed.re != nil {
+			f.words = append(f.words, parsed)
+		}
+	}
+	return f
+}
+
+func parseWord(s string) (w word, err error) {
+	s, w.not = strings.CutPrefix(s, "!")
+	if col, rest, ok := strings.Cut(s, ":"); ok && isName(col) {
+		w.column, s = strings.ToLower(col), rest
+	}
+	if !strings.ContainsAny(s, `^$*+?()[]{}|\`) {
+		w.plain = strings.ToLower(s)
+		return w, nil
+	}
+	w.re, err = regexp.Compile("(?i)" + s)
+	if err != nil {
+		// Half-typed expressions are looked for as they stand.
+		w.plain = strings.ToLower(s)
+		return w, fmt.Errorf("filter %q is no regular expression: looking for it as text", s)
+	}
+	return w, nil
+}
+
+func isName(s string) bool {
+	for _, r := range s {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// stricter reports whether everything f keeps, before kept too.
+func (f filter) stricter(before filter) bool {
+	if len(before.words) == 0 {
+		return true
+	}
+	if len(f.words) != len(before.words) || !strings.HasPrefix(f.text, before.text) {
+		return false
+	}
+	for i, w := range f.words {
+		b := before.words[i]
+		if w.not || w.re != nil || b.re != nil || w.not != b.not || w.column != b.column {
+			return false
+		}
+	}
+	return true
+}
+
+// match tells whether an object passes. Columns are asked for their plain text.
+func (f filter) match(cols []column, c *scene, o fleet.Object) bool {
+	for _, w := range f.words {
+		if w.any(cols, c, o) == w.not {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *word) any(cols []column, c *scene, o fleet.Object) bool {
+	for i := range cols {
+		col := &cols[i]
+		if w.column != "" && !strings.HasPrefix(strings.ToLower(col.title), w.column) || w.column == "" && !col.search {
+			continue
+		}
+		if w.hit(col.cell(c, o).text) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *word) hit(s string) bool {
+	if w.re != nil {
+		return w.re.MatchString(s)
+	}
+	return containsFold(s, w.plain)
+}
+
+// containsFold looks for lower-case text in s without regard to ASCII case, and without allocating.
+func containsFold(s, lower string) bool {
+	if lower == "" {
+		return true
+	}
+	for i := 0; i+len(lower) <= len(s); i++ {
+		j := 0
+		for j < len(lower) && lowerASCII(s[i+j]) == lower[j] {
+			j++
+		}
+		if j == len(lower) {
+			return true
+		}
+	}
+	return false
+}
+
+func lowerASCII(b byte) byte {
+	if b >= 'A' && b <= 'Z' {
+		return b + 'a' - 'A'
+	}
+	return b
+}

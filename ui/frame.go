@@ -1,0 +1,343 @@
+package ui
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"charm.land/lipgloss/v2"
+
+	"strata/internal/diagnose"
+	"strata/internal/fleet"
+)
+
+// overviewPanes is how many panes the largest overview has.
+const overviewPanes = 6
+
+// box is where a pane is on the screen.
+type box struct{ pane, x, y, w, h int }
+
+// draw makes the whole screen.
+func (m *Model) draw() string {
+	w, h := m.screen.w, m.screen.h
+	if w < 20 || h < 6 {
+		return fit("strata: "+strconv.Itoa(w)+"x"+strconv.Itoa(h)+" is too small", w, false)
+	}
+	c := &m.screen.scene
+	lines := []string{m.header(c, w), m.root(c, w)}
+	body := h - 3
+	if full, ok := m.fullOverlay(); ok {
+		m.screen.boxes = nil
+		lines = append(lines, full.draw(m, w, body)...)
+	} else {
+		m.screen.boxes = m.arrange(w, body)
+		lines = append(lines, m.grid(c, w, body)...)
+	}
+	lines = append(lines, m.footer(c, w))
+	out := strings.Join(lines, "\n")
+	if d, ok := m.dialog(); ok {
+		out = m.compose(out, d, w, h)
+	}
+	return out
+}
+
+// compose lays a dialog over the screen.
+func (m *Model) compose(screen string, d overlay, w, h int) string {
+	inner := d.draw(m, min(w-4, 96), h-4)
+	if len(inner) == 0 {
+		return screen
+	}
+	x, y := (w-lipgloss.Width(inner[0]))/2, max(1, (h-len(inner))/3)
+	return lipgloss.NewCompositor(lipgloss.NewLayer(screen), lipgloss.NewLayer(strings.Join(inner, "\n")).X(x).Y(y).Z(1)).Render()
+}
+
+// arrange decides which panes are seen and where: one below tabs on small screens, four, or six.
+func (m *Model) arrange(w, h int) []box {
+	switch {
+	case m.zoom || m.focus >= overviewPanes:
+		return []box{{m.focus, 0, 0, w, h}}
+	case w >= 170 && h >= 40:
+		return m.columns(w, h, [][]int{{0, 1}, {2, 3}, {4, 5}})
+	case w >= 100 && h >= 21 && m.focus < 4:
+		return m.columns(w, h, [][]int{{0, 1}, {2, 3}})
+	}
+	return []box{{m.focus, 0, 0, w, h}}
+}
+
+func (m *Model) columns(w, h int, cols [][]int) (boxes []box) {
+	x := 0
+	for i, col := range cols {
+		cw := (w - x) / (len(cols) - i)
+		upper := m.panes[col[0]].want()
+		lower := m.panes[col[1]].want()
+		// The pane that needs less gives the rest to the other, but neither gets less than a third.
+		top := h / 2
+		if upper < top {
+			top = max(upper, h/3)
+		} else if lower < h-top {
+			top = h - max(lower, h/3)
+		}
+		boxes = append(boxes, box{col[0], x, 0, cw, top}, box{col[1], x, top, cw, h - top})
+		x += cw
+	}
+	return boxes
+}
+
+// want is the height a table needs to show all its rows.
+func (t *table) want() int { return len(t.ord.rows) + 3 }
+
+// grid draws the panes side by side.
+func (m *Model) grid(c *scene, w, h int) []string {
+	visible := map[int]bool{}
+	for _, b := range m.screen.boxes {
+		visible[b.pane] = true
+		m.panes[b.pane].follow(c)
+	}
+	m.screen.boxes = m.arrange(w, h) // once more, now that the rows are known
+	for i, t := range m.panes {
+		if !visible[i] {
+			t.release()
+		}
+	}
+	lines := make([]strings.Builder, h)
+	for _, b := range m.screen.boxes {
+		for i, l := range m.framed(c, b, len(m.screen.boxes) > 1) {
+			lines[b.y+i].WriteString(l)
+		}
+	}
+	out := make([]string, h)
+	for i := range lines {
+		out[i] = lines[i].String()
+	}
+	return out
+}
+
+// framed draws a pane with its border: its name and count above, where its data is from below.
+func (m *Model) framed(c *scene, b box, many bool) []string {
+	t := m.panes[b.pane]
+	focused := b.pane == m.focus
+	if b.h < 3 || b.w < 6 {
+		return t.draw(c, b.w, b.h, focused, false, true)
+	}
+	edge := faint
+	if focused {
+		edge = accent
+	}
+	name := t.view.title
+	if b.pane < 9 {
+		name = strconv.Itoa(b.pane+1) + " " + name
+	}
+	if focused && many {
+		name = c.t.or("▸ ", "> ") + name
+	}
+	if len(t.filter.words) > 0 {
+		name += " /" + clean(t.filter.text) + " (" + strconv.Itoa(len(t.ord.rows)) + ")"
+	}
+	if n := len(t.marks); n > 0 {
+		name += " [" + strconv.Itoa(n) + " marked]"
+	}
+	corners := [4]string{c.t.or("╭", "+"), c.t.or("╮", "+"), c.t.or("╰", "+"), c.t.or("╯", "+")}
+	says, ink := t.origin(c)
+	lines := []string{rule(c.t, b.w, edge, corners[0], corners[1], name, edge, t.count(c), dim)}
+	side := (&pen{t: c.t}).put(edge, c.t.or("│", "|")).String()
+	for _, l := range t.draw(c, b.w-2, b.h-2, focused, true, many) {
+		lines = append(lines, side+l+side)
+	}
+	return append(lines, rule(c.t, b.w, edge, corners[2], corners[3], "", plain, says, ink))
+}
+
+func (t *table) count(c *scene) string {
+	if t.view.count == nil {
+		return ""
+	}
+	return t.view.count(c)
+}
+
+// rule draws a border line with text at its left and right.
+func rule(th *Theme, w int, edge ink, left, right, name string, nameInk ink, says string, saysInk ink) string {
+	p := &pen{t: th}
+	p.put(edge, left)
+	room := w - 2
+	if name != "" && room > 4 {
+		name = fit(name, min(width(name), room-3), false)
+		p.put(edge, th.or("─", "-")).put(nameInk, name)
+		p.put(plain, " ")
+	}
+	says = clean(says)
+	if n := width(says); says != "" && w-p.n-n >= 5 {
+		p.put(edge, strings.Repeat(th.or("─", "-"), w-p.n-n-4)).put(plain, " ").put(saysInk, says).put(plain, " ").put(edge, th.or("─", "-"))
+	} else if says != "" && w-p.n >= 12 {
+		p.put(edge, th.or("─", "-")).put(plain, " ").put(saysInk, fit(says, w-p.n-3, false)).put(plain, " ")
+	}
+	p.put(edge, strings.Repeat(th.or("─", "-"), max(0, w-1-p.n)))
+	return p.put(edge, right).String()
+}
+
+// origin says where a pane's data is from and how old it is, for each source the worst of its scopes.
+func (t *table) origin(c *scene) (string, ink) {
+	var says []string
+	style := dim
+	last := ""
+	for i := range c.s.Parts {
+		p := &c.s.Parts[i]
+		if !t.view.covers(p) || p.Unconfigured || p.Source == last && p.Err == "" {
+			continue
+		}
+		last = p.Source
+		switch {
+		case p.Err != "":
+			style = badInk
+			says = append(says, fmt.Sprintf("%s %s failing for %s", c.t.stale(), system(p.Source), coarse(p.ErrAt, c.now())))
+		case p.Stale(c.now()):
+			style = warnInk
+			says = append(says, fmt.Sprintf("%s %s %s old", c.t.stale(), system(p.Source), coarse(p.At, c.now())))
+		default:
+			says = append(says, system(p.Source))
+		}
+	}
+	if len(says) > 3 {
+		says = append(says[:3], fmt.Sprintf("+%d", len(says)-3))
+	}
+	return strings.Join(says, ", "), style
+}
+
+// header is the first line: name, mode, worst state of each layer, clock.
+func (m *Model) header(c *scene, w int) string {
+	left := (&pen{t: c.t}).put(bold, " strata ")
+	if m.o.ReadOnly != "" {
+		left.put(readInk, " READ-ONLY ")
+	} else {
+		left.put(writeInk, " WRITE ")
+	}
+	if m.screen.frozen {
+		left.put(warnInk, " FROZEN "+coarse(c.now(), m.screen.newest.At)+" ")
+	}
+	right := &pen{t: c.t}
+	for _, l := range layers(c) {
+		right.put(dim, l.name+" ").put(l.ink, l.says).put(plain, "  ")
+	}
+	clock := "--:--:--"
+	if !c.now().IsZero() {
+		clock = m.screen.newest.At.Local().Format("15:04:05")
+	}
+	right.put(bold, clock).put(plain, " ")
+	if room := w - left.n - right.n - 2; room > 6 {
+		left.put(dim, " "+fit(m.o.Title, min(room, width(m.o.Title)), false))
+	}
+	if left.n+right.n > w {
+		right = (&pen{t: c.t}).put(bold, clock).put(plain, " ")
+	}
+	return left.to(w-right.n).String() + right.String()
+}
+
+type layer struct {
+	name, says string
+	ink        ink
+}
+
+// layers gives the worst state of each layer that is seen at all.
+func layers(c *scene) (out []layer) {
+	for _, l := range []struct {
+		name  string
+		kinds []fleet.Kind
+	}{
+		{"pods", []fleet.Kind{fleet.KindPod}}, {"nodes", []fleet.Kind{fleet.KindNode}}, {"servers", []fleet.Kind{fleet.KindServer}},
+		{"nova", []fleet.Kind{fleet.KindCompute, fleet.KindHypervisor}},
+		{"hosts", []fleet.Kind{fleet.KindHost, fleet.KindFilesystem}}, {"heat", []fleet.Kind{fleet.KindSensor}}, {"disks", []fleet.Kind{fleet.KindDisk}},
+	} {
+		var t fleet.Tally
+		stale := false
+		for i := range c.s.Parts {
+			p := &c.s.Parts[i]
+			for _, k := range l.kinds {
+				if p.Kind == k {
+					for s, n := range p.Tally {
+						t[s] += n
+					}
+					stale = stale || p.Stale(c.now())
+				}
+			}
+		}
+		if t.Total() == 0 {
+			continue
+		}
+		worst := t.Worst()
+		says := c.t.glyph(worst)
+		if worst == fleet.StateBad || worst == fleet.StateWarn {
+			says += strconv.Itoa(t[worst])
+		}
+		style := c.t.state(worst)
+		if stale {
+			says, style = c.t.stale()+says, dim
+		}
+		out = append(out, layer{l.name, says, style})
+	}
+	return out
+}
+
+// root is the second line: what to look at first, or that all is quiet.
+func (m *Model) root(c *scene, w int) string {
+	p := &pen{t: c.t}
+	if f, ok := diagnose.Root(c.s); ok {
+		style := c.t.state(f.Severity.State())
+		p.put(style, " "+c.t.glyph(f.Severity.State())+" ")
+		return p.put(style, fit(clean(f.Says), w-p.n, false)).to(w).String()
+	}
+	var failing, answered int
+	for i := range c.s.Parts {
+		switch part := &c.s.Parts[i]; {
+		case part.Err != "" && !part.Unconfigured:
+			failing++
+		case part.Err == "":
+			answered++
+		}
+	}
+	switch {
+	case failing > 0:
+		p.put(warnInk, fit(fmt.Sprintf(" %s %d sources or scopes cannot be read: what they hold is not judged  (:sources)", c.t.glyph(fleet.StateWarn), failing), w, false))
+	case answered == 0:
+		p.put(dim, fit(" "+c.t.glyph(fleet.StateUnknown)+" waiting for the first answers", w, false))
+	default:
+		p.put(okInk, " "+c.t.glyph(fleet.StateOK)).put(dim, fit(" no finding: "+census(c), w-2, false))
+	}
+	return p.to(w).String()
+}
+
+func census(c *scene) string {
+	var says []string
+	for _, k := range []fleet.Kind{fleet.KindServer, fleet.KindNode, fleet.KindPod, fleet.KindHost, fleet.KindDisk} {
+		if n := c.s.Tally(k).Total(); n > 0 {
+			says = append(says, fmt.Sprintf("%d %s", n, plural(string(k), n)))
+		}
+	}
+	return strings.Join(says, ", ")
+}
+
+func plural(s string, n int) string {
+	if n == 1 {
+		return s
+	}
+	return s + "s"
+}
+
+// footer is the last line: what is being typed, what was said, or the keys that matter here.
+func (m *Model) footer(c *scene, w int) string {
+	p := &pen{t: c.t}
+	switch {
+	case m.prompt != nil:
+		return m.prompt.draw(m, w)
+	case m.status.text != "":
+		p.put(m.status.ink, fit(" "+m.status.text, w, false))
+	default:
+		for _, b := range bindings() {
+			if b.hint == "" {
+				continue
+			}
+			if p.n+len(b.show())+len(b.hint)+3 > w {
+				break
+			}
+			p.put(plain, " ").put(accent, b.show()).put(dim, " "+b.hint+" ")
+		}
+	}
+	return p.to(w).String()
+}

@@ -1,0 +1,263 @@
+package ui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"strata/internal/fleet"
+)
+
+// binding is one thing a key does. The help is made from these, so it cannot lie.
+type binding struct {
+	keys []string
+	help string
+	hint string                         // for the footer; "" for none
+	why  func(*Model) (disabled string) // nil for keys that always work
+	do   func(*Model) tea.Cmd
+}
+
+// show is how the help writes a binding's keys.
+func (b binding) show() string {
+	names := make([]string, len(b.keys))
+	for i, k := range b.keys {
+		names[i] = strings.NewReplacer("space", "␣", "up", "↑", "down", "↓", "left", "←", "right", "→", "shift+", "⇧").Replace(k)
+	}
+	return strings.Join(names, " ")
+}
+
+func (b binding) disabled(m *Model) string {
+	if b.why == nil {
+		return ""
+	}
+	return b.why(m)
+}
+
+// bindings lists every key of the tables. Overlays have their own few.
+func bindings() []binding {
+	return []binding{
+		{keys: []string{"?"}, help: "this help, with every key and why it may be disabled", hint: "help", do: func(m *Model) tea.Cmd { m.open(helpPage()); return nil }},
+		{keys: []string{"enter"}, help: "deeper: the object's layer below, a finding's card; details where there is nothing below", hint: "deeper", why: needRow, do: (*Model).deeper},
+		{keys: []string{"d"}, help: "details: everything known, for servers with nova's action history", hint: "details", why: needRow, do: func(m *Model) tea.Cmd { m.open(detailPage(m.table().at.Ref())); return nil }},
+		{keys: []string{"x"}, help: "chain: what it stands on, layer by layer, and what stands on it", hint: "chain", why: needRow, do: func(m *Model) tea.Cmd { m.open(chainPage(m.table().at.Ref())); return nil }},
+		{keys: []string{"m"}, help: "actions on the row, or on all marked rows", hint: "actions", why: needHands, do: (*Model).actions},
+		{keys: []string{"/"}, help: "filter: text, regex, !not, column:text; words must all match", hint: "filter", do: func(m *Model) tea.Cmd { m.prompt = filterPrompt(m); return nil }},
+		{keys: []string{":"}, help: "command, completed with tab", hint: "command", do: func(m *Model) tea.Cmd { m.prompt = commandPrompt(); return nil }},
+		{keys: []string{"tab"}, help: "next pane", do: func(m *Model) tea.Cmd { m.turn(1); return nil }},
+		{keys: []string{"shift+tab"}, help: "pane before", do: func(m *Model) tea.Cmd { m.turn(-1); return nil }},
+		{keys: []string{"1", "2", "3", "4", "5", "6", "7", "8", "9"}, help: "pane by its number", do: nil},
+		{keys: []string{"z", "F"}, help: "full screen and back", hint: "full", do: func(m *Model) tea.Cmd { m.zoom = !m.zoom; return nil }},
+		{keys: []string{"esc"}, help: "back; clears marks and a filter first; never quits", do: (*Model).escape},
+		{keys: []string{"up", "k"}, help: "row up", do: func(m *Model) tea.Cmd { m.table().move(-1); return nil }},
+		{keys: []string{"down", "j"}, help: "row down", do: func(m *Model) tea.Cmd { m.table().move(1); return nil }},
+		{keys: []string{"pgup"}, help: "page up", do: func(m *Model) tea.Cmd { m.table().move(-m.page()); return nil }},
+		{keys: []string{"pgdown"}, help: "page down", do: func(m *Model) tea.Cmd { m.table().move(m.page()); return nil }},
+		{keys: []string{"g", "home"}, help: "first row", do: func(m *Model) tea.Cmd { m.table().place(0); return nil }},
+		{keys: []string{"G", "end"}, help: "last row", do: func(m *Model) tea.Cmd { m.table().place(len(m.table().ord.rows)); return nil }},
+		{keys: []string{"space"}, help: "mark the row and go on", why: needRow, do: (*Model).mark},
+		{keys: []string{"U"}, help: "unmark all", do: func(m *Model) tea.Cmd { clear(m.table().marks); return nil }},
+		{keys: []string{"shift+right", ">"}, help: "sort by the next column", do: func(m *Model) tea.Cmd { m.table().sortNext(1); return nil }},
+		{keys: []string{"shift+left", "<"}, help: "sort by the column before; before the first is worst first", do: func(m *Model) tea.Cmd { m.table().sortNext(-1); return nil }},
+		{keys: []string{"O"}, help: "turn the order round", do: func(m *Model) tea.Cmd { m.table().sortBy(m.table().sort); return nil }},
+		{keys: []string{"y"}, help: "the object as JSON; again as YAML", why: needRow, do: func(m *Model) tea.Cmd { m.open(rawPage(m.table().at.Ref())); return nil }},
+		{keys: []string{"c"}, help: "copy the object's name or id to your own clipboard (OSC 52)", why: needRow, do: func(m *Model) tea.Cmd { return m.copy(m.table().at.Ref().Name) }},
+		{keys: []string{"f"}, help: "freeze the screen; data goes on coming in behind it", do: (*Model).freeze},
+		{keys: []string{"ctrl+r"}, help: "look again now at the sources of this pane", do: (*Model).refresh},
+		{keys: []string{"q"}, help: "quit, from the overview; else back", do: (*Model).leaveOrQuit},
+		{keys: []string{"ctrl+c"}, help: "twice: quit from anywhere", do: nil},
+		{keys: []string{"ctrl+z"}, help: "suspend; fg comes back", do: func(*Model) tea.Cmd { return tea.Suspend }},
+	}
+}
+
+// key handles a key press.
+func (m *Model) key(msg tea.KeyPressMsg) tea.Cmd {
+	k := msg.String()
+	if k == "ctrl+c" {
+		if m.quit {
+			return tea.Quit
+		}
+		m.quit = true
+		m.say(warnInk, "ctrl-c once more quits")
+		return nil
+	}
+	m.quit = false
+	if m.prompt != nil {
+		return m.promptKey(msg)
+	}
+	if n := len(m.over); n > 0 {
+		return m.over[n-1].key(m, k)
+	}
+	if len(k) == 1 && k[0] >= '1' && k[0] <= '9' {
+		m.number(int(k[0] - '1'))
+		m.look()
+		return nil
+	}
+	for _, b := range bindings() {
+		for _, name := range b.keys {
+			if name != k || b.do == nil {
+				continue
+			}
+			if why := b.disabled(m); why != "" {
+				m.say(warnInk, b.show()+": "+why)
+				return nil
+			}
+			cmd := b.do(m)
+			m.look()
+			return cmd
+		}
+	}
+	return nil
+}
+
+func needRow(m *Model) string {
+	if m.table().at == nil {
+		return "there is no row to do that with"
+	}
+	return ""
+}
+
+func needHands(m *Model) string {
+	if m.o.ReadOnly != "" {
+		return "read-only: " + m.o.ReadOnly
+	}
+	return needRow(m)
+}
+
+// number goes to a pane: focus when it is on the screen, the whole screen when it is not.
+func (m *Model) number(i int) {
+	if i >= len(m.panes) {
+		return
+	}
+	if m.zoom || i >= overviewPanes {
+		m.visit(i, true)
+		return
+	}
+	m.focus = i
+}
+
+// turn moves the focus through the panes of the overview.
+func (m *Model) turn(by int) {
+	n := overviewPanes
+	if len(m.screen.boxes) > 1 {
+		n = len(m.screen.boxes)
+	}
+	m.focus = (m.focus%n + by + n) % n
+}
+
+func (m *Model) page() int {
+	for _, b := range m.screen.boxes {
+		if b.pane == m.focus {
+			return max(1, b.h-4)
+		}
+	}
+	return 1
+}
+
+// deeper goes one layer down, or shows what there is to know.
+func (m *Model) deeper() tea.Cmd {
+	at := m.table().at
+	if f, ok := at.(*fleet.Finding); ok {
+		m.open(cardPage(f.Key()))
+		return nil
+	}
+	for _, r := range under(&m.screen.scene, at) {
+		if m.jump(r) {
+			return nil
+		}
+	}
+	m.open(detailPage(at.Ref()))
+	return nil
+}
+
+func (m *Model) mark() tea.Cmd {
+	t := m.table()
+	if r := t.at.Ref(); t.marks[r] {
+		delete(t.marks, r)
+	} else {
+		t.marks[r] = true
+	}
+	t.move(1)
+	return nil
+}
+
+func (m *Model) escape() tea.Cmd {
+	t := m.table()
+	switch {
+	case m.status.text != "":
+		m.status = said{}
+	case len(t.marks) > 0:
+		clear(t.marks)
+	case len(t.filter.words) > 0:
+		t.setFilter(filter{})
+	default:
+		m.leave()
+	}
+	return nil
+}
+
+func (m *Model) leaveOrQuit() tea.Cmd {
+	if m.leave() {
+		return nil
+	}
+	return tea.Quit
+}
+
+func (m *Model) copy(s string) tea.Cmd {
+	m.say(plain, "copied "+s)
+	return tea.SetClipboard(s)
+}
+
+func (m *Model) freeze() tea.Cmd {
+	m.screen.frozen = !m.screen.frozen
+	if !m.screen.frozen {
+		m.show(m.screen.newest)
+	}
+	return nil
+}
+
+func (m *Model) refresh() tea.Cmd {
+	asked := map[string]bool{}
+	for i := range m.screen.scene.s.Parts {
+		p := &m.screen.scene.s.Parts[i]
+		if m.table().view.covers(p) && !asked[p.Source] && m.o.Refresh != nil {
+			asked[p.Source] = true
+			m.o.Refresh(p.Source)
+		}
+	}
+	m.say(plain, "looking again")
+	return nil
+}
+
+// mouse focuses, selects and scrolls.
+func (m *Model) mouse(msg tea.MouseMsg) tea.Cmd {
+	at := msg.Mouse()
+	if n := len(m.over); n > 0 {
+		if p, ok := m.over[n-1].(*pager); ok {
+			p.wheel(at.Button)
+		}
+		return nil
+	}
+	for _, b := range m.screen.boxes {
+		y := at.Y - 2 - b.y // two lines of header
+		if at.X < b.x || at.X >= b.x+b.w || y < 0 || y >= b.h {
+			continue
+		}
+		t := m.panes[b.pane]
+		switch {
+		case at.Button == tea.MouseWheelUp:
+			t.move(-3)
+		case at.Button == tea.MouseWheelDown:
+			t.move(3)
+		case at.Button == tea.MouseLeft:
+			if _, released := msg.(tea.MouseReleaseMsg); released {
+				return nil
+			}
+			m.focus = b.pane
+			if y >= 2 && t.top+y-2 < len(t.ord.rows) {
+				t.place(t.top + y - 2)
+			}
+			m.look()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+// Package ui is the cockpit's screen: one Bubble Tea model over snapshots. It owns cursors, filters and sorts, and nothing
+// else; it can do no I/O, because it imports nothing that does.
+package ui
+
+import (
+	"context"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"strata/actions"
+	"strata/internal/fleet"
+)
+
+// Options are what the program gives the screen.
+type Options struct {
+	Store  *fleet.Store
+	Theme  Theme
+	Title  string // the clouds and clusters in view
+	Runner *actions.Runner
+	// ReadOnly says why nothing can be done; "" when Runner is there.
+	ReadOnly string
+	// Look and Refresh carry the reader's wishes to the sources.
+	Look    func(fleet.Ref)
+	Refresh func(source string)
+	Version string
+	Mouse   bool
+}
+
+// Model is the one tea.Model.
+type Model struct {
+	o      Options
+	ctx    context.Context
+	screen screen
+	panes  []*table
+	focus  int
+	zoom   bool
+	back   []place
+	over   []overlay
+	prompt *prompt
+	status said
+	runs   runs
+	quit   bool // ctrl-c was pressed once
+}
+
+// screen is what is drawn and from what.
+type screen struct {
+	scene  scene
+	newest *fleet.Snapshot
+	frozen bool
+	w, h   int
+	boxes  []box // where the panes are, for the mouse
+	cached string
+	dirty  bool
+}
+
+// place is where the reader was, for going back.
+type place struct {
+	focus int
+	zoom  bool
+	at    fleet.Ref
+}
+
+// said is the last thing the cockpit told its reader.
+type said struct {
+	text string
+	ink  ink
+	till time.Time
+}
+
+type snapshotMsg struct{ s *fleet.Snapshot }
+
+// redrawEvery is the least time between two snapshots on the screen; keys are drawn at once.
+const redrawEvery = 150 * time.Millisecond
+
+// New returns the model. Data is awaited until ctx ends.
+func New(ctx context.Context, o Options) *Model {
+	m := &Model{o: o, ctx: ctx, runs: newRuns()}
+	for _, v := range views() {
+		m.panes = append(m.panes, newTable(v))
+	}
+	m.screen.w, m.screen.h, m.screen.dirty = 80, 24, true
+	m.show(o.Store.Snapshot())
+	return m
+}
+
+// Init starts waiting for data and for what running actions have to say.
+func (m *Model) Init() tea.Cmd {
+	return tea.Batch(m.await(0), m.runs.await(m.ctx))
+}
+
+// await waits for a snapshot newer than the last one.
+func (m *Model) await(pause time.Duration) tea.Cmd {
+	after, ctx, store := m.screen.newest.Seq, m.ctx, m.o.Store
+	return func() tea.Msg {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil
+		}
+		s, err := store.Next(ctx, after)
+		if err != nil {
+			return nil
+		}
+		return snapshotMsg{s}
+	}
+}
+
+// Update is Bubble Tea's.
+func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	m.screen.dirty = true
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.screen.w, m.screen.h = msg.Width, msg.Height
+	case snapshotMsg:
+		m.screen.newest = msg.s
+		if !m.screen.frozen {
+			m.show(msg.s)
+		}
+		return m, m.await(redrawEvery)
+	case progressMsg:
+		m.progress(actions.Progress(msg))
+		return m, m.runs.await(m.ctx)
+	case tea.KeyPressMsg:
+		return m, m.key(msg)
+	case tea.PasteMsg:
+		if m.prompt != nil {
+			m.typed(m.prompt.line + clean(msg.Content))
+		}
+	case tea.MouseMsg:
+		return m, m.mouse(msg)
+	default:
+		m.screen.dirty = false
+	}
+	return m, nil
+}
+
+// show draws from a snapshot from now on.
+func (m *Model) show(s *fleet.Snapshot) {
+	m.screen.newest = s
+	stale := map[scopeOf]bool{}
+	for i := range s.Parts {
+		if p := &s.Parts[i]; p.Stale(s.At) {
+			stale[scopeOf{p.Source, p.Kind}] = true
+		}
+	}
+	m.screen.scene = scene{s: s, t: &m.o.Theme, running: m.runs.now, stale: stale}
+	if s.At.After(m.status.till) {
+		m.status = said{}
+	}
+}
+
+// View is Bubble Tea's. The same screen is never made twice.
+func (m *Model) View() tea.View {
+	if m.screen.dirty {
+		m.screen.cached, m.screen.dirty = m.draw(), false
+	}
+	v := tea.NewView(m.screen.cached)
+	v.AltScreen = true
+	v.WindowTitle = "strata " + m.o.Title
+	if m.o.Mouse {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
+	return v
+}
+
+// table returns the focused table.
+func (m *Model) table() *table { return m.panes[m.focus] }
+
+// say tells the reader something for a while.
+func (m *Model) say(i ink, text string) {
+	m.status = said{clean(text), i, m.screen.scene.now().Add(8 * time.Second)}
+}
+
+// look tells the sources what is being looked at, so that they know it deeper.
+func (m *Model) look() {
+	if at := m.table().at; at != nil && m.o.Look != nil {
+		m.o.Look(at.Ref())
+	}
+}
+
+// visit goes to a pane, remembering where the reader was.
+func (m *Model) visit(focus int, zoom bool) {
+	here := place{focus: m.focus, zoom: m.zoom}
+	if at := m.table().at; at != nil {
+		here.at = at.Ref()
+	}
+	if len(m.back) == 0 || m.back[len(m.back)-1] != here {
+		m.back = append(m.back, here)
+	}
+	m.focus, m.zoom = focus, zoom
+}
+
+// leave goes back to where the reader was before, and to the overview from there.
+func (m *Model) leave() bool {
+	if n := len(m.back); n > 0 {
+		m.focus, m.zoom = m.back[n-1].focus, m.back[n-1].zoom
+		m.back = m.back[:n-1]
+		return true
+	}
+	if m.zoom || m.focus >= overviewPanes {
+		m.zoom, m.focus = false, min(m.focus, overviewPanes-1)
+		return true
+	}
+	return false
+}
+
+// jump goes to an object, in the pane that shows its kind.
+func (m *Model) jump(r fleet.Ref) bool {
+	o, ok := m.screen.scene.s.Get(r)
+	if !ok {
+		return false
+	}
+	for _, i := range []int{m.focus, 9, 10} {
+		if m.jumpTo(i, o) {
+			return true
+		}
+	}
+	for i := range m.panes {
+		if m.jumpTo(i, o) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *Model) jumpTo(i int, o fleet.Object) bool {
+	t := m.panes[i]
+	if !t.shows(kindOf(o)) {
+		return false
+	}
+	t.setFilter(filter{})
+	t.follow(&m.screen.scene)
+	if !t.to(o) {
+		return false
+	}
+	m.visit(i, true)
+	return true
+}
+
+func (m *Model) pane(name string) (int, bool) {
+	for i, t := range m.panes {
+		if t.view.name == name {
+			return i, true
+		}
+	}
+	return 0, false
+}

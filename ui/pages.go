@@ -1,0 +1,139 @@
+package ui
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"strata/actions"
+	"strata/internal/fleet"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// helpPage lists the live keys, and for a disabled one why it is so.
+func helpPage() *pager {
+	return &pager{
+		title: func(*Model) string { return "Keys" },
+		lines: func(m *Model, w int) []line {
+			var out []line
+			for _, b := range bindings() {
+				l := line{cells: []cell{{fit(b.show(), 18, false) + " ", accent}, {b.help, plain}}}
+				if why := b.disabled(m); why != "" {
+					l = line{cells: []cell{{fit(b.show(), 18, false) + " ", dim}, {b.help + "  ", dim}, {"disabled: " + why, warnInk}}}
+				}
+				out = append(out, l)
+			}
+			out = append(out, line{}, says(bold, "Actions (m)"))
+			for _, o := range actions.Offers() {
+				out = append(out, line{cells: []cell{{fit("m "+o.Key, 18, false) + " ", accent}, {o.Title + " (on a " + string(o.Kind) + ")", plain}}})
+			}
+			out = append(out, line{}, says(bold, "Panes (:name)"))
+			for i, v := range views() {
+				key := ":" + v.name
+				if i < 9 {
+					key = itoa(i+1) + " " + key
+				}
+				out = append(out, line{cells: []cell{{fit(key, 18, false) + " ", accent}, {v.title, plain}}})
+			}
+			t := &m.o.Theme
+			out = append(out, line{}, says(bold, "Signs"),
+				line{cells: []cell{{t.glyph(fleet.StateBad), badInk}, {" bad  ", plain}, {t.glyph(fleet.StateWarn), warnInk}, {" worth a look  ", plain}, {t.glyph(fleet.StateOK), okInk}, {" fine  ", plain}, {t.glyph(fleet.StateUnknown), dim}, {" not known  ", plain}, {t.stale(), dim}, {" stale", plain}}},
+				says(dim, "strata "+m.o.Version))
+			return out
+		},
+	}
+}
+
+// rawPage shows an object as strata holds it, as JSON or YAML.
+func rawPage(r fleet.Ref) *pager {
+	asYAML := false
+	source := func(m *Model) string {
+		o, ok := m.screen.scene.s.Get(r)
+		if !ok {
+			return "it is gone"
+		}
+		b, err := json.MarshalIndent(o, "", "  ")
+		if err == nil && asYAML {
+			b, err = yaml.JSONToYAML(b)
+		}
+		if err != nil {
+			return "writing it out: " + err.Error()
+		}
+		return string(b)
+	}
+	return &pager{
+		title: func(*Model) string {
+			return map[bool]string{false: "JSON", true: "YAML"}[asYAML] + " of " + clean(r.String())
+		},
+		lines: func(m *Model, _ int) (out []line) {
+			for l := range strings.Lines(source(m)) {
+				out = append(out, says(plain, strings.TrimRight(l, "\n")))
+			}
+			return out
+		},
+		copies: source,
+		flip:   func() { asYAML = !asYAML },
+	}
+}
+
+// cardPage is a finding's card: verdict, evidence on one clock, what is missing, what to do.
+func cardPage(key string) *pager {
+	return &pager{
+		pick:  true,
+		title: func(*Model) string { return "Finding" },
+		lines: func(m *Model, w int) []line {
+			c := &m.screen.scene
+			for i := range c.s.Findings {
+				if f := &c.s.Findings[i]; f.Key() == key {
+					return card(c, f, w)
+				}
+			}
+			return []line{says(okInk, "this finding has cleared")}
+		},
+	}
+}
+
+func card(c *scene, f *fleet.Finding, w int) []line {
+	style := c.t.state(f.Severity.State())
+	var out []line
+	for _, l := range wrap(clean(f.Says), w) {
+		out = append(out, says(style, l))
+	}
+	out = append(out, line{cells: []cell{{"about  ", dim}, {f.About.String(), accent}}, ref: f.About},
+		says(dim, fmt.Sprintf("%s, confidence %s, since %s (%s), rule %s", f.Severity, f.Confidence, stamp(f.Since), age(f.Since, c.now()), f.Rule)))
+	if len(f.Because) > 0 {
+		out = append(out, line{}, says(bold, "Evidence"))
+	}
+	for _, e := range f.Because {
+		when := ""
+		if !e.At.IsZero() {
+			when = stamp(e.At) + "  "
+		}
+		out = append(out, line{cells: []cell{{"  " + when, dim}, {e.Says, plain}, {"   " + e.Where, dim}}, ref: e.Ref})
+	}
+	if len(f.Missing) > 0 {
+		out = append(out, line{}, says(bold, "What could not be seen"))
+		for _, s := range f.Missing {
+			for _, l := range wrap(clean(s), w-4) {
+				out = append(out, says(plain, "  "+l))
+			}
+		}
+	}
+	var effects []line
+	for i := range c.s.Findings {
+		if e := &c.s.Findings[i]; e.Under == f.Key() {
+			effects = append(effects, line{cells: []cell{{"  " + c.t.glyph(e.Severity.State()) + " ", c.t.state(e.Severity.State())}, {e.Says, plain}}, ref: e.About})
+		}
+	}
+	if len(effects) > 0 {
+		out = append(append(out, line{}, says(bold, "Explains")), effects...)
+	}
+	if len(f.Remedies) > 0 {
+		out = append(out, line{}, says(bold, "Remedies"), says(plain, "  "+strings.Join(f.Remedies, ", ")+"  (m on the row)"))
+	}
+	return out
+}

@@ -1,0 +1,217 @@
+package ui
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"strata/actions"
+	"strata/internal/fleet"
+)
+
+// scene is what panes draw from: a snapshot and what is going on. Drawing changes none of it.
+type scene struct {
+	s       *fleet.Snapshot
+	t       *Theme
+	running map[fleet.Ref]actions.Progress
+	stale   map[scopeOf]bool
+}
+
+// scopeOf is the grain at which rows go stale together.
+type scopeOf struct {
+	source string
+	kind   fleet.Kind
+}
+
+func (c *scene) now() time.Time { return c.s.At }
+
+// cell is a piece of a row: cleaned text and what it is for.
+type cell struct {
+	text string
+	ink  ink
+}
+
+// column is one column of a table.
+type column struct {
+	title  string
+	width  int // least width
+	grow   int // share of what is left over
+	right  bool
+	drop   int  // the highest goes first when space is short; 0 stays
+	search bool // a plain filter looks here
+	flash  bool // a changed cell is bright for two seconds
+	cell   func(*scene, fleet.Object) cell
+	key    func(fleet.Object) sortKey // nil sorts by nothing
+}
+
+// view describes one table: what it shows and how. Views are literals; what a user changes lives in table.
+type view struct {
+	name    string // its word on the command line
+	title   string
+	kinds   []fleet.Kind
+	columns []column
+	// worst sorts by trouble; it must depend on the object alone.
+	worst func(fleet.Object) sortKey
+	// list, when set, gives the rows in their order instead of kinds and worst.
+	list func(*fleet.Snapshot) []fleet.Object
+	// count is what the title says on the right.
+	count func(*scene) string
+	// systems are the prefixes of the sources it shows, for its bottom border and for saying what is not configured.
+	systems []string
+	empty   string // when all is well and there is nothing
+}
+
+// flashFor is how long a changed cell is bright.
+const flashFor = 2 * time.Second
+
+// table is a view with what its user did to it: cursor, marks, sort, filter.
+type table struct {
+	view    *view
+	ord     order
+	sort    int // column index, -1 for worst first
+	reverse bool
+	filter  filter
+	marks   map[fleet.Ref]bool
+	cursor  int
+	at      fleet.Object // the object under the cursor
+	top     int
+	changed map[fleet.Ref]change
+	c       *scene // for the filter, whose columns need one
+}
+
+// change is an object as it was before it changed, and when that was.
+type change struct {
+	old fleet.Object
+	at  time.Time
+}
+
+func newTable(v *view) *table {
+	t := &table{view: v, sort: -1, marks: map[fleet.Ref]bool{}, changed: map[fleet.Ref]change{}}
+	t.ord.kinds, t.ord.list = v.kinds, v.list
+	t.reorder()
+	return t
+}
+
+func (t *table) reorder() {
+	t.ord.key, t.ord.reverse = t.view.worst, t.reverse
+	if t.sort >= 0 {
+		t.ord.key = t.view.columns[t.sort].key
+	}
+	t.ord.seen = nil
+}
+
+// sortBy sorts by a column, or worst first for -1; the same column again turns it round.
+func (t *table) sortBy(col int) {
+	if col == t.sort {
+		t.reverse = !t.reverse
+	} else {
+		t.sort, t.reverse = col, false
+	}
+	t.reorder()
+}
+
+// sortNext moves the sort to the next column that can be sorted by, through worst first.
+func (t *table) sortNext(step int) {
+	n := len(t.view.columns) + 1
+	for i := (t.sort + 1 + step + n) % n; ; i = (i + step + n) % n {
+		if i == 0 || t.view.columns[i-1].key != nil {
+			t.sort, t.reverse = i-1, false
+			t.reorder()
+			return
+		}
+	}
+}
+
+func (t *table) setFilter(f filter) {
+	before := t.filter
+	t.filter = f
+	if len(f.words) == 0 {
+		t.ord.keep = nil
+		t.ord.seen = nil
+		return
+	}
+	t.ord.keep = func(o fleet.Object) bool { return t.filter.match(t.view.columns, t.c, o) }
+	if t.ord.seen != nil && f.stricter(before) {
+		t.ord.narrow()
+	} else {
+		t.ord.seen = nil
+	}
+}
+
+// follow brings the table up to a scene's snapshot; the cursor stays on its object, or where it was if that is gone.
+func (t *table) follow(c *scene) {
+	t.c = c
+	now := c.now()
+	t.ord.follow(c.s, func(old, next fleet.Object) {
+		if old != nil && next != nil && len(t.changed) < 500 {
+			t.changed[next.Ref()] = change{old, now}
+		}
+	})
+	maps.DeleteFunc(t.changed, func(_ fleet.Ref, ch change) bool { return now.Sub(ch.at) >= flashFor })
+	if t.at != nil {
+		now, ok := c.s.Get(t.at.Ref())
+		if !ok {
+			now = t.at
+		}
+		if i, found := t.ord.find(now); found {
+			t.cursor = i
+		}
+	}
+	t.place(t.cursor)
+}
+
+// release forgets the rows of a table that is not on the screen; cursor, marks, sort and filter stay.
+func (t *table) release() { t.ord.rows, t.ord.seen = nil, nil }
+
+// place puts the cursor on a row.
+func (t *table) place(i int) {
+	t.cursor = max(0, min(i, len(t.ord.rows)-1))
+	t.at = nil
+	if len(t.ord.rows) > 0 {
+		t.at = t.ord.rows[t.cursor].obj
+	}
+}
+
+// move moves the cursor by rows.
+func (t *table) move(by int) { t.place(t.cursor + by) }
+
+// to puts the cursor on an object if it is there.
+func (t *table) to(o fleet.Object) bool {
+	i, ok := t.ord.find(o)
+	if ok {
+		t.place(i)
+	}
+	return ok
+}
+
+// selected returns the marked objects that are still there, else the one under the cursor.
+func (t *table) selected() (refs []fleet.Ref) {
+	for i := range t.ord.rows {
+		if len(t.marks) == 0 {
+			break
+		}
+		if r := t.ord.rows[i].obj.Ref(); t.marks[r] {
+			refs = append(refs, r)
+		}
+	}
+	if len(refs) == 0 && t.at != nil {
+		refs = append(refs, t.at.Ref())
+	}
+	return refs
+}
+
+// window keeps the cursor in h rows and returns the range of rows to draw.
+func (t *table) window(h int) (from, to int) {
+	h = max(h, 0)
+	t.top = max(0, min(t.top, len(t.ord.rows)-h))
+	if t.cursor < t.top {
+		t.top = t.cursor
+	}
+	if h > 0 && t.cursor >= t.top+h {
+		t.top = t.cursor - h + 1
+	}
+	return t.top, min(t.top+h, len(t.ord.rows))
+}
+
+// shows reports whether objects of a kind have rows here.
+func (t *table) shows(k fleet.Kind) bool { return slices.Contains(t.view.kinds, k) }

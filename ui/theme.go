@@ -1,0 +1,129 @@
+package ui
+
+import (
+	"strings"
+
+	"charm.land/lipgloss/v2"
+
+	"strata/internal/fleet"
+)
+
+// ink is what a piece of text is for; the theme says how that looks.
+type ink uint8
+
+const (
+	plain ink = iota
+	dim
+	faint // borders
+	accent
+	bold
+	okInk
+	warnInk
+	badInk
+	bright // a cell that just changed
+	writeInk
+	readInk
+	inks
+)
+
+// Theme is how the screen looks. State is never colour alone: a glyph and a word stand beside it.
+type Theme struct {
+	sgr   [inks]string
+	ascii bool
+}
+
+// NewTheme returns the theme. ascii draws with ASCII characters only, for terminals and fonts that have no others. Colours
+// are given for 256-colour terminals; the program turns them down for others and leaves them out under NO_COLOR.
+func NewTheme(ascii bool) Theme {
+	color := func(c string) lipgloss.Style { return lipgloss.NewStyle().Foreground(lipgloss.Color(c)) }
+	styles := [inks]lipgloss.Style{
+		dim: color("245"), faint: color("240"), accent: color("75").Bold(true), bold: lipgloss.NewStyle().Bold(true),
+		okInk: color("71"), warnInk: color("221"), badInk: color("203").Bold(true), bright: color("231").Bold(true),
+		writeInk: lipgloss.NewStyle().Bold(true).Foreground(lipgloss.Color("231")).Background(lipgloss.Color("160")),
+		readInk:  color("108"),
+	}
+	t := Theme{ascii: ascii}
+	for i, s := range styles {
+		t.sgr[i], _, _ = strings.Cut(s.Render("x"), "x")
+	}
+	return t
+}
+
+func (t *Theme) state(s fleet.State) ink {
+	return [...]ink{fleet.StateUnknown: dim, fleet.StateOK: okInk, fleet.StateWarn: warnInk, fleet.StateBad: badInk}[s]
+}
+
+func (t *Theme) glyph(s fleet.State) string {
+	if t.ascii {
+		return [...]string{"?", ".", "!", "x"}[s]
+	}
+	return [...]string{"○", "●", "▲", "✖"}[s]
+}
+
+func (t *Theme) stale() string { return t.or("◌", "~") }
+
+// or picks between a character and its ASCII stand-in.
+func (t *Theme) or(unicode, ascii string) string {
+	if t.ascii {
+		return ascii
+	}
+	return unicode
+}
+
+// pen writes styled text of a known width.
+type pen struct {
+	t *Theme
+	b strings.Builder
+	n int // cells written
+}
+
+func (p *pen) put(i ink, s string) *pen {
+	return p.write(p.t.sgr[i], s)
+}
+
+// mark writes in reverse video, which every terminal can do.
+func (p *pen) mark(i ink, s string) *pen { return p.write(p.t.sgr[i]+"\x1b[7m", s) }
+
+func (p *pen) write(sgr, s string) *pen {
+	if s == "" {
+		return p
+	}
+	p.n += width(s)
+	if sgr == "" {
+		p.b.WriteString(s)
+		return p
+	}
+	p.b.WriteString(sgr)
+	p.b.WriteString(s)
+	p.b.WriteString("\x1b[m")
+	return p
+}
+
+// to pads to w cells.
+func (p *pen) to(w int) *pen {
+	if p.n < w {
+		p.b.WriteString(strings.Repeat(" ", w-p.n))
+		p.n = w
+	}
+	return p
+}
+
+func (p *pen) String() string { return p.b.String() }
+
+// spark draws values as a row of w blocks between lo and hi, newest at the right.
+func (t *Theme) spark(values []float64, w int, lo, hi float64) string {
+	blocks := []rune(t.or("▁▂▃▄▅▆▇█", "_.-=+*#@"))
+	if len(values) > w {
+		values = values[len(values)-w:]
+	}
+	var b strings.Builder
+	b.WriteString(strings.Repeat(" ", w-len(values)))
+	for _, v := range values {
+		i := 0
+		if hi > lo {
+			i = int((v - lo) / (hi - lo) * float64(len(blocks)))
+		}
+		b.WriteRune(blocks[min(max(i, 0), len(blocks)-1)])
+	}
+	return b.String()
+}
