@@ -101,6 +101,14 @@ func CutBody() Fault {
 	}
 }
 
+// LoseAnswer carries the request out and drops the connection instead of answering.
+func LoseAnswer() Fault {
+	return func(_ http.ResponseWriter, r *http.Request, whole http.HandlerFunc) {
+		record(whole, r)
+		panic(http.ErrAbortHandler)
+	}
+}
+
 // Garbage answers 200 with something that is no JSON.
 func Garbage() Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
