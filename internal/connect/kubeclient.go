@@ -1,0 +1,113 @@
+package connect
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc" // kubeconfigs with auth-provider: oidc
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+
+	"strata/internal/fleet"
+)
+
+// Rates at which one cluster's clients ask at most. client-go's own (5 and 10) would make a start wait for itself.
+const (
+	kubeRate  = 50
+	kubeBurst = 100
+)
+
+// How long a connection to an API server may take, and when a silent one counts as dead. HTTP/2 connections are pinged
+// besides, by client-go's defaults: after 30 s of silence, and given up 15 s later.
+const (
+	kubeDial      = 10 * time.Second
+	kubeIdle      = 15 * time.Second
+	kubeProbe     = 10 * time.Second
+	kubeProbeLost = 3
+)
+
+// KubeReading reads from one API server. Its transport refuses whatever is not reading.
+type KubeReading struct {
+	HTTP   *http.Client
+	Server *url.URL // with the path prefix of a proxy, if there is one
+
+	under []http.RoundTripper
+}
+
+// Close ends connections that nobody uses any more.
+func (k *KubeReading) Close() {
+	for _, t := range k.under {
+		utilnet.CloseIdleConnectionsFor(t)
+	}
+}
+
+// ForReading makes a client of the cluster that can only read. Nothing is sent yet. agent is the User-Agent,
+// "strata/VERSION". There is no overall timeout, as a watch lasts; callers bound what they ask.
+func (c Cluster) ForReading(agent string) (*KubeReading, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	config := rest.CopyConfig(c.config)
+	config.UserAgent = agent
+	config.QPS, config.Burst = kubeRate, kubeBurst
+	config.Timeout = 0
+	if config.Dial == nil {
+		dialer := net.Dialer{Timeout: kubeDial, KeepAliveConfig: net.KeepAliveConfig{
+			Enable: true, Idle: kubeIdle, Interval: kubeProbe, Count: kubeProbeLost,
+		}}
+		config.Dial = dialer.DialContext
+	}
+	reading := &KubeReading{}
+	config.Wrap(func(under http.RoundTripper) http.RoundTripper {
+		reading.under = append(reading.under, under)
+		return ReadOnly(under)
+	})
+	var err error
+	if reading.Server, _, err = rest.DefaultServerUrlFor(config); err != nil {
+		return nil, c.trouble(err)
+	}
+	if reading.HTTP, err = quietly(config, func() (*http.Client, error) { return rest.HTTPClientFor(config) }); err != nil {
+		return nil, c.trouble(err)
+	}
+	return reading, nil
+}
+
+func (c Cluster) trouble(err error) error {
+	return &fleet.Trouble{
+		Doing: fmt.Sprintf("making a client for cluster %s", c.Name), Cause: err,
+		Fix: "kubectl --context " + c.Name + " get nodes shows the same",
+	}
+}
+
+// quietly makes a client whose credential plugin, if it has one, can neither read the terminal nor write on it.
+func quietly(config *rest.Config, client func() (*http.Client, error)) (*http.Client, error) {
+	if config.ExecProvider == nil {
+		return client()
+	}
+	plugin := *config.ExecProvider
+	plugin.StdinUnavailable = true
+	plugin.StdinUnavailableMessage = "the terminal belongs to strata; run " +
+		strings.Join(append([]string{plugin.Command}, plugin.Args...), " ") + " in a shell first"
+	config.ExecProvider = &plugin
+
+	// client-go gives a plugin the os.Stderr of the moment in which the client is made, and takes no other.
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	stderr := os.Stderr
+	os.Stderr = null
+	defer func() { os.Stderr = stderr }()
+	return client()
+}
+
+// QuietKlog sends what client-go logs by itself to a handler instead of standard error, where it would tear the
+// screen. It sets process-wide state: call it once, before any client is made.
+func QuietKlog(to slog.Handler) { klog.SetSlogLogger(slog.New(to)) }

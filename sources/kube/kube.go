@@ -1,0 +1,113 @@
+// Package kube watches the API server of one Kubernetes cluster. It reads nodes, their leases, pods, Warning events,
+// volumes and claims: each is listed once and watched from then on.
+package kube
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"strata/internal/connect"
+	"strata/internal/fleet"
+	"strata/sources"
+)
+
+// Options of a source.
+type Options struct {
+	Agent string           // User-Agent, "strata/VERSION"
+	Now   func() time.Time // time.Now if nil
+}
+
+// New makes the source of one cluster, "kube/" and its context. Its scopes are nodes, leases, events, volumes, claims,
+// and pods/NAMESPACE for each namespace that has pods. The scope pods has no facts; it says how it is with pods at all.
+func New(cluster connect.Cluster, o Options) sources.Source {
+	if o.Agent == "" {
+		o.Agent = "strata"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &source{cluster: cluster, name: "kube/" + cluster.Name, options: o}
+}
+
+type source struct {
+	cluster connect.Cluster
+	name    string
+	options Options
+}
+
+func (s *source) Name() string { return s.name }
+
+func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
+	client, err := s.cluster.ForReading(s.options.Agent)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	in := newInterner()
+	var one sync.Mutex
+	tell := func(o fleet.Observation) {
+		one.Lock()
+		defer one.Unlock()
+		o.Source = s.name
+		see(o)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, k := range kinds() {
+		w := newWatcher(s.cluster, k, client, func() *decoder { return k.decoder(s.name, in) })
+		group.Go(guard(k, func() { w.run(ctx) }))
+		group.Go(guard(k, func() { s.publish(ctx, w.shelf, tell) }))
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// guard turns a panic into an error, after which the source is started again: it must not take the cockpit down.
+func guard(k *kind, do func()) func() error {
+	return func() (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("watching %s: panic: %v\n%s", k.resource, p, debug.Stack())
+			}
+		}()
+		do()
+		return nil
+	}
+}
+
+// expiry is how often a kind whose facts grow old is looked through for those.
+const expiry = time.Minute
+
+// publish tells what changed on a shelf: at once after a quiet time, and otherwise as seldom as the kind says.
+func (s *source) publish(ctx context.Context, shelf *shelf, tell func(fleet.Observation)) {
+	var old <-chan time.Time
+	if shelf.kind.trim != nil {
+		ticker := time.NewTicker(expiry)
+		defer ticker.Stop()
+		old = ticker.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-shelf.wake:
+		case <-old:
+			shelf.grownOld(s.options.Now())
+		}
+		for _, o := range shelf.flush(s.options.Now()) {
+			if ctx.Err() != nil {
+				return
+			}
+			tell(o)
+		}
+		if !sources.Sleep(ctx, shelf.kind.every) {
+			return
+		}
+	}
+}

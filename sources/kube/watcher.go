@@ -1,0 +1,129 @@
+package kube
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/cache"
+
+	"strata/internal/connect"
+)
+
+// watcher keeps the shelf of one kind filled: from all namespaces, or while those are denied from the context's own.
+type watcher struct {
+	cluster connect.Cluster
+	kind    *kind
+	shelf   *shelf
+	client  *connect.KubeReading
+	decoder func() *decoder
+
+	mu     sync.Mutex
+	wide   bool // all namespaces were listed once: from then on a denial leaves what was seen
+	narrow *narrow
+	start  chan *narrow // has room for one
+}
+
+// narrow is a watch of one namespace.
+type narrow struct {
+	ctx  context.Context
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+func newWatcher(c connect.Cluster, k *kind, client *connect.KubeReading, d func() *decoder) *watcher {
+	return &watcher{cluster: c, kind: k, shelf: newShelf(k), client: client, decoder: d, start: make(chan *narrow, 1)}
+}
+
+// run watches until ctx ends.
+func (w *watcher) run(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	if w.kind.mayNarrow() {
+		all.Go(func() { w.narrowly(ctx) })
+	}
+	wide := &door{
+		client: w.client, kind: w.kind, namespace: w.kind.only, decoder: w.decoder, opened: w.shelf.seen,
+		failed: func(err error) { w.wideFailed(ctx, err) },
+	}
+	follow(ctx, wide, wideStore{w.shelf, w, ctx})
+}
+
+// narrowly watches one namespace from when all were denied until they are not any more.
+func (w *watcher) narrowly(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case n := <-w.start:
+			namespace := w.cluster.Namespace
+			follow(n.ctx, &door{
+				client: w.client, kind: w.kind, namespace: namespace, decoder: w.decoder, opened: w.shelf.seen,
+				failed: func(err error) { w.shelf.fail(trouble(w.cluster, w.kind, namespace, err)) },
+			}, w.shelf)
+			n.stop()
+			close(n.done)
+		}
+	}
+}
+
+// wideFailed hears why all namespaces cannot be seen.
+func (w *watcher) wideFailed(ctx context.Context, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := trouble(w.cluster, w.kind, w.kind.only, err)
+	if w.kind.mayNarrow() && !w.wide && apierrors.IsForbidden(err) {
+		t.Fix = "only namespace " + w.cluster.Namespace + " is shown; for all of them " + t.Fix
+		w.shelf.narrowed(t)
+		if w.narrow == nil {
+			w.narrow = &narrow{done: make(chan struct{})}
+			w.narrow.ctx, w.narrow.stop = context.WithCancel(ctx)
+			w.start <- w.narrow
+		}
+		return
+	}
+	if w.narrow == nil {
+		w.shelf.fail(t)
+	}
+}
+
+// wideListed ends the narrow watch, if there is one.
+func (w *watcher) wideListed(ctx context.Context) {
+	w.mu.Lock()
+	n := w.narrow
+	w.narrow, w.wide = nil, true
+	w.mu.Unlock()
+	if n == nil {
+		return
+	}
+	n.stop()
+	select {
+	case <-n.done:
+	case <-ctx.Done(): // and then nobody may be there to close it
+	}
+	w.shelf.narrowed(nil)
+}
+
+// wideStore is the shelf as all namespaces fill it.
+type wideStore struct {
+	*shelf
+	w   *watcher
+	ctx context.Context
+}
+
+// Replace takes all objects.
+func (s wideStore) Replace(all []any, version string) error {
+	s.w.wideListed(s.ctx)
+	return s.shelf.Replace(all, version)
+}
+
+// follow keeps a store up to date until ctx ends. A server that is back is noticed within 10 s.
+func follow(ctx context.Context, d *door, store cache.ReflectorStore) {
+	r := cache.NewReflectorWithOptions(d.listWatch(), &item{}, store, cache.ReflectorOptions{
+		Name:    d.kind.resource,
+		Backoff: &wait.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 8, Cap: 8 * time.Second},
+	})
+	r.RunWithContext(ctx)
+}
