@@ -1,0 +1,89 @@
+package diagnose
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"strata/internal/fleet"
+)
+
+// deepest is how many layers below an object causes are looked for.
+const deepest = 12
+
+// cause returns the nearest finding that explains one: on the same object, else on what that stands on, layer by layer,
+// else around it.
+func (d *folder) cause(s *fleet.Snapshot, e *entry) *entry {
+	layer := []fleet.Ref{e.id.ref}
+	seen := []fleet.Ref{e.id.ref}
+	for range deepest {
+		var best *entry
+		for _, ref := range layer {
+			for _, c := range d.on[ref] {
+				if c != e && d.explains(c, e) && (best == nil || nearer(d, c, best) < 0) {
+					best = c
+				}
+			}
+		}
+		if best != nil {
+			return best
+		}
+		var next []fleet.Ref
+		for _, ref := range layer {
+			for l := range ground(s, ref) {
+				if !slices.Contains(seen, l.To) {
+					seen, next = append(seen, l.To), append(next, l.To)
+				}
+			}
+		}
+		if len(next) == 0 {
+			break
+		}
+		layer = next
+	}
+	if d.rules[e.id.rule].Fold.Around {
+		return d.nearby(e)
+	}
+	return nil
+}
+
+// nearby returns the best cause in the source of a finding, whenever it began: it is the same for all effects of a rule.
+func (d *folder) nearby(e *entry) *entry {
+	key := aroundKey{e.id.rule, e.id.ref.Source}
+	best, known := d.around[key]
+	if known {
+		return best
+	}
+	for _, c := range d.order {
+		if !c.gone && c.id.ref.Source == key.source && d.mayExplain(c, e) && (best == nil || nearer(d, c, best) < 0) {
+			best = c
+		}
+	}
+	d.around[key] = best
+	return best
+}
+
+func (d *folder) mayExplain(cause, effect *entry) bool {
+	return cause.f.Shown && d.causes[effect.id.rule][cause.id.rule] && d.depth[cause.id.rule] < d.depth[effect.id.rule]
+}
+
+func (d *folder) explains(cause, effect *entry) bool {
+	if !d.mayExplain(cause, effect) {
+		return false
+	}
+	after := effect.f.Since.Sub(cause.f.Since)
+	if d.rules[effect.id.rule].Fold.After && after < -lag {
+		return false
+	}
+	within := d.rules[cause.id.rule].Fold.Within
+	return within == 0 || after >= -lag && after <= within
+}
+
+// nearer orders causes: the one that is itself explained by the other first, then the worse.
+func nearer(d *folder, a, b *entry) int {
+	return cmp.Or(
+		cmp.Compare(d.depth[b.id.rule], d.depth[a.id.rule]),
+		cmp.Compare(b.f.Severity, a.f.Severity),
+		strings.Compare(a.key, b.key),
+	)
+}

@@ -1,0 +1,181 @@
+package diagnose
+
+import (
+	"slices"
+	"strings"
+
+	"strata/internal/fleet"
+)
+
+// key is a name in one name space, by which a thing can be found.
+type key struct {
+	space space
+	name  string
+}
+
+type space uint8
+
+const (
+	serverID   space = iota // hex digits only
+	serverAddr              // an IP address
+	serverName
+	hypervisorName // source, NUL, hostname
+	computeHost    // source, NUL, host
+	hostID         // DMI product_uuid, hex digits only
+	hostMachine    // /etc/machine-id
+	hostName
+	hostShort // up to the first dot
+)
+
+// want is a thing an object stands on, if the key is right.
+type want struct {
+	slot fleet.Kind // what is wanted; one match in an earlier tier makes the later tiers of a slot moot
+	tier uint8
+	key  key
+	how  string
+	sure fleet.Confidence
+}
+
+// claims is what an object says of its own identity and of what it stands on. Wants are sorted by slot and tier,
+// strongest first.
+type claims struct {
+	offers []key
+	wants  []want
+}
+
+func (c claims) equal(o claims) bool {
+	return slices.Equal(c.offers, o.offers) && slices.Equal(c.wants, o.wants)
+}
+
+func linkedKinds() []fleet.Kind {
+	return []fleet.Kind{fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindNode, fleet.KindHost}
+}
+
+func claiming(o fleet.Object) bool {
+	switch o.(type) {
+	case *fleet.Server, *fleet.ComputeService, *fleet.Hypervisor, *fleet.Node, *fleet.Host:
+		return true
+	}
+	return false
+}
+
+func claimsOf(o fleet.Object) (c claims) {
+	switch o := o.(type) {
+	case *fleet.Server:
+		serverClaims(&c, o)
+	case *fleet.ComputeService:
+		if o.Binary == "nova-compute" {
+			c.offer(computeHost, inSource(o.Source, o.Host))
+		}
+	case *fleet.Hypervisor:
+		c.offer(hypervisorName, inSource(o.Source, o.Hostname))
+		c.want(fleet.KindCompute, 0, key{computeHost, inSource(o.Source, o.ServiceHost)}, "service host", fleet.High)
+		c.want(fleet.KindHost, 0, key{hostName, strings.ToLower(o.Hostname)}, "name", fleet.Medium)
+		c.want(fleet.KindHost, 1, key{hostShort, short(o.Hostname)}, "short name", fleet.Low)
+	case *fleet.Node:
+		nodeClaims(&c, o)
+	case *fleet.Host:
+		hostClaims(&c, o)
+	}
+	return c
+}
+
+func serverClaims(c *claims, o *fleet.Server) {
+	if o.Run.Status == "DELETED" || o.Run.Status == "SOFT_DELETED" {
+		return
+	}
+	c.offer(serverID, hex(o.ID))
+	for _, a := range o.Addresses {
+		c.offer(serverAddr, strings.ToLower(a.IP))
+	}
+	c.offer(serverName, strings.ToLower(o.Name))
+	c.offer(serverName, strings.ToLower(o.Place.Hostname))
+	c.want(fleet.KindHypervisor, 0, key{hypervisorName, inSource(o.Source, o.Place.Hypervisor)}, "hypervisor_hostname", fleet.High)
+	c.want(fleet.KindHypervisor, 1, key{computeHost, inSource(o.Source, o.Place.Host)}, "OS-EXT-SRV-ATTR:host", fleet.High)
+}
+
+func nodeClaims(c *claims, o *fleet.Node) {
+	const onServer, onHost = fleet.KindServer, fleet.KindHost
+	c.want(onServer, 0, key{serverID, hex(providerServer(o.Identity.ProviderID))}, "providerID", fleet.High)
+	c.want(onServer, 0, key{serverID, hex(o.Identity.SystemUUID)}, "systemUUID", fleet.High)
+	c.want(onServer, 0, key{serverID, swapped(hex(o.Identity.SystemUUID))}, "systemUUID, bytes swapped", fleet.High)
+	c.want(onServer, 0, key{serverID, hex(o.Identity.MachineID)}, "machineID", fleet.High)
+	for _, a := range o.Addresses {
+		if a.Net == "InternalIP" || a.Net == "ExternalIP" {
+			c.want(onServer, 1, key{serverAddr, strings.ToLower(a.IP)}, "address", fleet.Medium)
+		}
+	}
+	name := strings.ToLower(o.Name)
+	bare := strings.TrimSuffix(name, ".novalocal") // nova's default dhcp_domain
+	c.want(onServer, 1, key{serverName, bare}, "name", fleet.Low)
+
+	c.want(onHost, 0, key{hostID, hex(o.Identity.SystemUUID)}, "systemUUID", fleet.High)
+	c.want(onHost, 0, key{hostMachine, hex(o.Identity.MachineID)}, "machineID", fleet.High)
+	c.want(onHost, 1, key{hostName, name}, "name", fleet.Low)
+	if bare != name {
+		c.want(onHost, 1, key{hostName, bare}, "name", fleet.Low)
+	}
+}
+
+func hostClaims(c *claims, o *fleet.Host) {
+	uuid, machine := hex(o.Identity.SystemUUID), hex(o.Identity.MachineID)
+	c.offer(hostID, uuid)
+	c.offer(hostMachine, machine)
+	c.offer(hostName, strings.ToLower(o.Name))
+	c.offer(hostShort, short(o.Name))
+	c.want(fleet.KindServer, 0, key{serverID, uuid}, "systemUUID", fleet.High)
+	c.want(fleet.KindServer, 0, key{serverID, swapped(uuid)}, "systemUUID, bytes swapped", fleet.High)
+	c.want(fleet.KindServer, 0, key{serverID, machine}, "machineID", fleet.High)
+}
+
+// offer and want leave out empty names: what is not told matches nothing.
+func (c *claims) offer(in space, name string) {
+	if k := (key{in, name}); named(k) && !slices.Contains(c.offers, k) {
+		c.offers = append(c.offers, k)
+	}
+}
+
+func (c *claims) want(slot fleet.Kind, tier uint8, k key, how string, sure fleet.Confidence) {
+	if named(k) {
+		c.wants = append(c.wants, want{slot, tier, k, how, sure})
+	}
+}
+
+func named(k key) bool { return k.name != "" && !strings.HasSuffix(k.name, "\x00") }
+
+func inSource(source, name string) string { return source + "\x00" + strings.ToLower(name) }
+
+// providerServer returns the server id in a node's spec.providerID, openstack://REGION/ID or the bare id.
+func providerServer(providerID string) string {
+	rest, ok := strings.CutPrefix(providerID, "openstack://")
+	if !ok {
+		if strings.Contains(providerID, "://") {
+			return ""
+		}
+		return providerID
+	}
+	return rest[strings.LastIndexByte(rest, '/')+1:]
+}
+
+// hex returns the 32 hex digits of a UUID in lower case, "" for anything else and for the ones that mean nothing.
+func hex(uuid string) string {
+	digits := strings.ToLower(strings.ReplaceAll(strings.TrimSpace(uuid), "-", ""))
+	if len(digits) != 32 || strings.Trim(digits, "0123456789abcdef") != "" ||
+		strings.Trim(digits, "0") == "" || strings.Trim(digits, "f") == "" {
+		return ""
+	}
+	return digits
+}
+
+// swapped returns a UUID's digits with its first three fields in the other byte order, as older firmware tables tell it.
+func swapped(d string) string {
+	if d == "" {
+		return ""
+	}
+	return d[6:8] + d[4:6] + d[2:4] + d[0:2] + d[10:12] + d[8:10] + d[14:16] + d[12:14] + d[16:]
+}
+
+func short(name string) string {
+	name, _, _ = strings.Cut(strings.ToLower(name), ".")
+	return name
+}

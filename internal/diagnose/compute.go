@@ -1,0 +1,161 @@
+package diagnose
+
+import (
+	"fmt"
+	"time"
+
+	"strata/internal/fleet"
+)
+
+func computeRules() []Rule {
+	silent := []string{"K8S-01", "K8S-02", "NOVA-23", "NOVA-03", "NOVA-06"}
+	return []Rule{{
+		ID: "NOVA-05", Title: "nova-compute does not check in", Kind: fleet.KindCompute, Severity: fleet.Critical,
+		Source: "nova/conf/service.py: service_down_time 60 s", Clear: 20 * time.Second,
+		Explains: append(silent, "NOVA-24"), Judge: on(computeDown),
+	}, {
+		ID: "NOVA-24", Title: "hypervisor down", Kind: fleet.KindHypervisor, Severity: fleet.Critical,
+		Source: "api-ref os-hypervisors: state", Clear: 20 * time.Second,
+		Explains: silent, Judge: on(hypervisorDown),
+	}, {
+		ID: "X-01", Title: "hypervisor rebooted and left its servers off", Kind: fleet.KindHypervisor, Severity: fleet.Critical,
+		Source:   "nova/conf/compute.py: resume_guests_state_on_host_boot is False by default; a stop 0 to 10 min after boot",
+		Explains: []string{"NOVA-01", "NOVA-07"}, Fold: Fold{Within: rebootWindow},
+		Reads: Reads{
+			Kinds: []fleet.Kind{fleet.KindServer, fleet.KindHost},
+			Seen:  fleet.KindHypervisor, // an uptime is told as of then
+		},
+		Remedies: []string{"nova.resume_guests", "nova.start"}, Judge: on(rebooted),
+	}}
+}
+
+// rebootWindow is how long after a boot nova still stops guests because of it.
+const rebootWindow = 10 * time.Minute
+
+func computeDown(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
+	switch {
+	case c.State == "":
+		return Verdict{State: CannotTell, Missing: []string{"openstack compute service list"}}
+	case c.State != "down":
+		return Verdict{State: OK}
+	}
+	verdict := Verdict{
+		State: Bad, Since: c.Updated,
+		Says: fmt.Sprintf("%s on %s is down: start is accepted there and does nothing", c.Binary, c.Host),
+		Because: []fleet.Evidence{because(c, c.Updated, "nova os-services", "%s %s state=%s status=%s forced_down=%t updated_at=%s",
+			c.Binary, c.Host, c.State, c.Status, c.ForcedDown, c.Updated.UTC().Format(time.RFC3339))},
+	}
+	switch {
+	case c.ForcedDown:
+		verdict.Severity = fleet.Serious
+		verdict.Says = fmt.Sprintf("%s on %s was forced down by an operator", c.Binary, c.Host)
+	case c.Status == "disabled":
+		verdict.Severity = fleet.Warn
+		verdict.Says = fmt.Sprintf("%s on %s is down, and disabled: %s", c.Binary, c.Host, or(sentence(c.DisabledReason), "no reason given"))
+	case !c.Updated.IsZero():
+		verdict.Says += ", last seen " + clock(s, c.Updated)
+	}
+	if c.Binary != "nova-compute" {
+		verdict.Says = fmt.Sprintf("%s on %s is down", c.Binary, c.Host)
+	}
+	return verdict
+}
+
+func hypervisorDown(_ *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
+	switch {
+	case h.State == "":
+		return Verdict{State: CannotTell, Missing: []string{"openstack hypervisor list"}}
+	case h.State != "down":
+		return Verdict{State: OK}
+	}
+	verdict := Verdict{
+		State: Bad, Says: "hypervisor " + h.Hostname + " is down: what nova says of its servers is old",
+		Because: []fleet.Evidence{because(h, time.Time{}, "nova os-hypervisors", "state=%s status=%s", h.State, h.Status)},
+	}
+	if h.Status == "disabled" {
+		verdict.Severity = fleet.Warn
+	}
+	return verdict
+}
+
+// boot is when a machine started: at From at the earliest.
+type boot struct {
+	From, Till time.Time
+	Because    fleet.Evidence
+}
+
+// bootOf reads the boot time of a hypervisor, to the second from the host when strata runs there, else to the minute
+// from the uptime that nova tells.
+func bootOf(s *fleet.Snapshot, h *fleet.Hypervisor) (boot, bool) {
+	if host, ok := below[*fleet.Host](s, h.Ref(), fleet.KindHost); ok && !host.Boot.IsZero() {
+		return boot{host.Boot, host.Boot, because(host, host.Boot, "/proc/stat btime", "%s", host.Boot.UTC().Format(time.RFC3339))}, true
+	}
+	up, ok := parseUptime(h.Uptime)
+	seen := s.SeenAt(h.Ref())
+	if !ok || seen.IsZero() {
+		return boot{}, false
+	}
+	till := seen.Add(-up)
+	return boot{till.Add(-time.Minute), till, because(h, seen, "nova os-hypervisors uptime", "%s", sentence(h.Uptime))}, true
+}
+
+func rebooted(s *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
+	var victims []*fleet.Server
+	unread := 0
+	for l := range s.Down(h.Ref()) {
+		v, ok := fleet.Find[*fleet.Server](s, l.From)
+		if !ok || v.Run.Status != "SHUTOFF" {
+			continue
+		}
+		if v.Actions == nil {
+			unread++
+		} else if stop, ok := v.LastStop(); ok && stop.ByNova() {
+			victims = append(victims, v)
+		}
+	}
+	if len(victims) == 0 && unread == 0 {
+		return Verdict{State: OK}
+	}
+	b, ok := bootOf(s, h)
+	if !ok {
+		return Verdict{State: CannotTell, Missing: []string{"when " + h.Hostname + " booted: openstack hypervisor show " + h.ID + " -c uptime"}}
+	}
+	verdict := Verdict{State: Bad, Because: []fleet.Evidence{b.Because}, Confidence: fleet.Medium}
+	var who []string
+	requests := map[string]bool{}
+	var earliest time.Time
+	for _, v := range victims {
+		stop, _ := v.LastStop()
+		if stop.Start.Before(b.From) || stop.Start.After(b.Till.Add(rebootWindow)) {
+			continue
+		}
+		who = append(who, v.Name)
+		requests[stop.Request] = true
+		earliest = sooner(earliest, stop.Start)
+		verdict.Because = append(verdict.Because, actionEvidence(v, stop)[0])
+	}
+	switch {
+	case len(who) == 0 && unread > 0:
+		return Verdict{State: CannotTell, Missing: []string{"when nova stopped them: openstack server event list SERVER, for " + plural(unread, "server")}}
+	case len(who) == 0:
+		return Verdict{State: OK}
+	}
+	verdict.Since = earliest // an uptime gives the boot as a minute that shifts from look to look
+	when := "shortly before " + clock(s, earliest)
+	if b.From.Equal(b.Till) {
+		verdict.Since, verdict.Confidence = b.From, fleet.High
+		when = "at " + clock(s, b.From)
+	}
+	if len(who) > 1 {
+		verdict.Confidence = fleet.High
+	}
+	verdict.Says = fmt.Sprintf("%s rebooted %s and nova left %s off", h.Hostname, when, names(who))
+	if len(requests) < len(who) {
+		verdict.Because = append(verdict.Because, because(h, earliest, "nova os-instance-actions", "one request stopped several: nova-compute's own check after its start"))
+	}
+	verdict.Missing = []string{
+		"whether guests are resumed after a boot: grep resume_guests_state_on_host_boot /etc/nova/nova.conf on " + h.Hostname,
+		"why it rebooted: last -x reboot shutdown, and journalctl -b -1 -k -e on " + h.Hostname,
+	}
+	return verdict
+}

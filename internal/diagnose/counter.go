@@ -1,0 +1,126 @@
+package diagnose
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"strata/internal/fleet"
+)
+
+// counterRules judge error counters by what they grew since strata first read them: lifetime values of most mean nothing.
+func counterRules() []Rule {
+	return []Rule{{
+		ID: "SMT-02", Title: "disk loses data", Kind: fleet.KindDisk, Severity: fleet.Critical,
+		Source:   "media_errors, ATA 5, 187, 197, 198; Backblaze: any of them predicts failure, growth above all",
+		Explains: []string{"IO-10", "SMT-09"}, Remedies: []string{"disk.selftest", "disk.move-workload", "disk.replace"},
+		Judge: grown(counted{"media_errors", fleet.Critical}, counted{"pending", fleet.Critical},
+			counted{"offline_uncorrectable", fleet.Critical}, counted{"reported_uncorrect", fleet.Critical}, counted{"reallocated", fleet.Serious}),
+	}, {
+		ID: "SMT-09", Title: "disk has damaged places", Kind: fleet.KindDisk, Severity: fleet.Serious,
+		Source:   "media_errors, ATA 197, 198: any non-zero value is bad",
+		Remedies: []string{"disk.selftest"}, Judge: on(damaged),
+	}, {
+		ID: "SMT-10", Title: "disk's link or commands fail", Kind: fleet.KindDisk, Severity: fleet.Warn,
+		Source: "ATA 199 CRC errors (cable), 188 command timeouts, SCSI ioerr_cnt; growth only",
+		Judge:  grown(counted{"crc_errors", fleet.Warn}, counted{"command_timeout", fleet.Warn}, counted{"ioerr_cnt", fleet.Warn}),
+	}, {
+		ID: "SMT-04", Title: "NVMe logged errors", Kind: fleet.KindDisk, Severity: fleet.Info,
+		Source: "num_err_log_entries is no failure counter: commands the drive does not know count too (smartd.conf.5)",
+		Judge:  grown(counted{"num_err_log_entries", fleet.Info}),
+	}, {
+		ID: "SMT-06", Title: "disk lost power", Kind: fleet.KindDisk, Severity: fleet.Warn,
+		Source: "NVMe unsafe_shutdowns; growth only", Judge: grown(counted{"unsafe_shutdowns", fleet.Warn}),
+	}, {
+		ID: "SMT-07", Title: "disk throttles for heat", Kind: fleet.KindDisk, Severity: fleet.Warn,
+		Source:   "NVMe thermal management transitions (T1 light, T2 heavy), minutes over its temperature limits; growth only",
+		Remedies: []string{"cool.fan"},
+		Judge: grown(counted{"thermal_temp1_transitions", fleet.Warn}, counted{"warning_temp_time", fleet.Warn},
+			counted{"thermal_temp2_transitions", fleet.Serious}, counted{"critical_comp_time", fleet.Serious}),
+	}, {
+		ID: "MD-01", Title: "array degraded", Kind: fleet.KindDisk, Severity: fleet.Critical,
+		Source: "/sys/block/mdN/md/degraded", Remedies: []string{"disk.replace"}, Judge: on(degraded),
+	}}
+}
+
+// counted is a counter with what its growth means.
+type counted struct {
+	name     string
+	severity fleet.Severity
+}
+
+// grown makes a Judge of the counters that should not grow. A disk that has none of them cannot be told about.
+func grown(watch ...counted) func(*fleet.Snapshot, fleet.Ref) Verdict {
+	return on(func(s *fleet.Snapshot, d *fleet.Disk) Verdict {
+		verdict := Verdict{State: CannotTell}
+		var words, absent []string
+		for _, w := range watch {
+			c, ok := d.Counter(w.name)
+			if !ok {
+				absent = append(absent, w.name)
+				continue
+			}
+			if verdict.State == CannotTell {
+				verdict.State = OK
+			}
+			if c.Grew() == 0 {
+				continue
+			}
+			verdict.State = Bad
+			verdict.Severity = max(verdict.Severity, w.severity)
+			verdict.Since = sooner(verdict.Since, c.Since)
+			words = append(words, fmt.Sprintf("%s +%d", c.Name, c.Grew()))
+			verdict.Because = append(verdict.Because, counterEvidence(d, s, c))
+		}
+		switch verdict.State {
+		case CannotTell:
+			verdict.Missing = append(slices.Clone(d.Missing), strings.Join(absent, ", ")+": smartctl -A -l error /dev/"+d.Name+" on "+d.Host)
+		case Bad:
+			verdict.Says = fmt.Sprintf("%s: %s since %s", diskName(d), strings.Join(words, ", "), clock(s, verdict.Since))
+		}
+		return verdict
+	})
+}
+
+func counterEvidence(o fleet.Object, s *fleet.Snapshot, c fleet.Counter) fleet.Evidence {
+	return because(o, c.Since, "counter "+c.Name, "%d, was %d at %s", c.Value, c.First, clock(s, c.Since))
+}
+
+func damaged(s *fleet.Snapshot, d *fleet.Disk) Verdict {
+	verdict := Verdict{State: CannotTell, Missing: noSmart(d).Missing}
+	var words []string
+	for _, name := range [...]string{"media_errors", "pending", "offline_uncorrectable"} {
+		c, ok := d.Counter(name)
+		if !ok {
+			continue
+		}
+		if verdict.State == CannotTell {
+			verdict = Verdict{State: OK}
+		}
+		if c.Value > 0 {
+			verdict.State = Bad
+			words = append(words, fmt.Sprintf("%s %d", name, c.Value))
+			verdict.Because = append(verdict.Because, counterEvidence(d, s, c))
+		}
+	}
+	if verdict.State == Bad {
+		verdict.Says = fmt.Sprintf("%s has damaged places: %s", diskName(d), strings.Join(words, ", "))
+	}
+	return verdict
+}
+
+func degraded(s *fleet.Snapshot, d *fleet.Disk) Verdict {
+	c, ok := d.Counter("degraded")
+	switch {
+	case d.Bus != "md":
+		return Verdict{State: OK}
+	case !ok:
+		return Verdict{State: CannotTell, Missing: []string{"cat /sys/block/" + d.Name + "/md/degraded on " + d.Host}}
+	case c.Value == 0:
+		return Verdict{State: OK}
+	}
+	return Verdict{
+		State: Bad, Because: []fleet.Evidence{counterEvidence(d, s, c)},
+		Says: fmt.Sprintf("array %s on %s runs without %s", d.Name, d.Host, plural(c.Value, "disk")),
+	}
+}

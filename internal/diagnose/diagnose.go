@@ -1,0 +1,125 @@
+// Package diagnose joins the layers (which pod on which node on which server on which hypervisor on which host) and
+// judges what it sees: rules over a snapshot, folded so that causes stand above their effects. It is pure: it reads no
+// clock, no file and no network, so that a diagnosis can be replayed from a recording.
+package diagnose
+
+import (
+	"time"
+
+	"strata/internal/fleet"
+)
+
+// State is the outcome of judging one object by one rule. The zero value is CannotTell.
+type State uint8
+
+// Outcomes. Absent evidence is CannotTell, never OK.
+const (
+	CannotTell State = iota // starts no finding and ends none
+	OK
+	Lingering // neither clearly bad nor clearly ok: keeps a finding that stands, starts none
+	Bad
+)
+
+// Verdict is what a rule says of one object. The same snapshot gives the same verdict, and only Again lets the passing
+// of time alone change it.
+type Verdict struct {
+	State      State
+	Says       string           // one line that names the object and the cause; must not change with the clock alone
+	Severity   fleet.Severity   // zero: the rule's
+	Confidence fleet.Confidence // zero: the rule's
+	Because    []fleet.Evidence // verbatim, with where it came from
+	Missing    []string         // what could not be seen, and the command that would show it
+	Since      time.Time        // when it began as the evidence tells; zero: when it was first judged bad
+	Now        bool             // show it at once, whatever the rule's hold
+	Again      time.Time        // when the verdict may differ although nothing changed; zero: never
+}
+
+// Rule judges all objects of one kind.
+type Rule struct {
+	ID         string
+	Title      string // what it finds, in a few words
+	Source     string // what the rule rests on: documentation, source code, or "heuristic"
+	Kind       fleet.Kind
+	Severity   fleet.Severity
+	Confidence fleet.Confidence // zero: High
+	Hold       time.Duration    // how long it must last before it is shown
+	Clear      time.Duration    // how long it stays after it has ended
+	Explains   []string         // rules whose findings this one's causes, on the same object or above it
+	Fold       Fold
+	Reads      Reads
+	Remedies   []string // names of actions
+	Judge      func(*fleet.Snapshot, fleet.Ref) Verdict
+}
+
+// Fold narrows which findings explain which.
+type Fold struct {
+	// Around: the cause may be about anything in the same source, linked or not.
+	Around bool
+	// After: only what began before this one, or up to five minutes after it, explains it.
+	After bool
+	// Within: this one explains only what began no later than that after it. Zero: whenever it began.
+	Within time.Duration
+}
+
+// Reads says what a rule looks at besides its own object, so that it is judged again when that changes.
+type Reads struct {
+	Kinds  []fleet.Kind // of objects one link away
+	Errors fleet.Kind   // whether looking at that kind fails (Part.Err)
+	Seen   fleet.Kind   // when that kind was last seen (Part.At)
+}
+
+// Diagnose judges everything in next from scratch. Since, holds and what is clearing come from prev's findings, which may
+// be nil; "now" is next.At. The links are made afresh from next's objects.
+func Diagnose(rules []Rule, prev, next *fleet.Snapshot) []fleet.Finding {
+	if prev == nil {
+		prev = &fleet.Snapshot{}
+	}
+	_, findings := newEngine(rules).full(prev, next)
+	return findings
+}
+
+// Derive returns a function for one fleet.Store that gives what Links and Diagnose give, but judges again only what
+// changed, what is linked to it, and what is due. It keeps no snapshot.
+func Derive(rules []Rule) fleet.Derive { return newEngine(rules).step }
+
+// Root returns the finding to put in the header: the first that is shown, explained by none other, and worth a look.
+func Root(s *fleet.Snapshot) (*fleet.Finding, bool) {
+	for i := range s.Findings {
+		f := &s.Findings[i]
+		if !f.Shown || f.Under != "" {
+			break
+		}
+		if f.Severity >= fleet.Warn {
+			return f, true
+		}
+	}
+	return nil, false
+}
+
+// Judged is a rule with its verdict on one object.
+type Judged struct {
+	Rule    *Rule
+	Verdict Verdict
+}
+
+// Examine judges one object by all rules for its kind: what is ok, what is not, and what cannot be told.
+func Examine(rules []Rule, s *fleet.Snapshot, r fleet.Ref) []Judged {
+	var all []Judged
+	for i := range rules {
+		if rules[i].Kind == r.Kind {
+			all = append(all, Judged{&rules[i], rules[i].Judge(s, r)})
+		}
+	}
+	return all
+}
+
+// on makes a Judge of a function over the rule's own type. An object that is gone is nobody's trouble.
+func on[T fleet.Object](judge func(*fleet.Snapshot, T) Verdict) func(*fleet.Snapshot, fleet.Ref) Verdict {
+	return func(s *fleet.Snapshot, r fleet.Ref) Verdict {
+		o, ok := fleet.Find[T](s, r)
+		if !ok {
+			return Verdict{State: OK}
+		}
+		return judge(s, o)
+	}
+}

@@ -1,0 +1,223 @@
+package diagnose
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"strata/internal/fleet"
+)
+
+// lag is how long an effect may be seen before its cause: systems are asked at different times.
+const lag = 5 * time.Minute
+
+// entry is a finding that stands, shown or not.
+type entry struct {
+	id    id
+	key   string
+	f     fleet.Finding
+	under *entry
+	gone  bool
+	count int            // shown findings that this one explains, directly or not
+	worst fleet.Severity // of those and its own
+}
+
+// folder keeps the findings that stand, ties effects to causes, and ranks.
+type folder struct {
+	rules   []Rule
+	causes  [][]bool // causes[effect][cause]: whether one rule explains the other, directly or through rules between
+	depth   []int    // how many rules there can be above a rule
+	entries map[id]*entry
+	on      map[fleet.Ref][]*entry
+	order   []*entry // by rank; new ones at the end
+	out     []fleet.Finding
+
+	changed bool // findings differ from out
+	all     bool // causes or links changed: fold everything
+	some    []*entry
+	around  map[aroundKey]*entry // the best cause there is in a source, as long as causes do not change
+}
+
+type aroundKey struct {
+	rule   int
+	source string
+}
+
+func newFolder(rules []Rule, byID map[string]int) *folder {
+	f := &folder{
+		rules: rules, causes: make([][]bool, len(rules)), depth: make([]int, len(rules)),
+		entries: map[id]*entry{}, on: map[fleet.Ref][]*entry{}, around: map[aroundKey]*entry{},
+	}
+	direct := make([][]int, len(rules)) // by effect
+	for cause := range rules {
+		for _, name := range rules[cause].Explains {
+			if effect, ok := byID[name]; ok {
+				direct[effect] = append(direct[effect], cause)
+			}
+		}
+	}
+	for effect := range rules {
+		f.causes[effect] = make([]bool, len(rules))
+		f.depth[effect] = reach(direct, effect, f.causes[effect], make([]bool, len(rules)))
+	}
+	return f
+}
+
+// reach marks all causes of an effect and returns the length of the longest way up. Circles are cut.
+func reach(direct [][]int, effect int, marks, above []bool) int {
+	longest := 0
+	above[effect] = true
+	for _, cause := range direct[effect] {
+		if above[cause] {
+			continue
+		}
+		marks[cause] = true
+		longest = max(longest, 1+reach(direct, cause, marks, above))
+	}
+	above[effect] = false
+	return longest
+}
+
+// made reports whether findings are the slice that fold returned last.
+func (d *folder) made(findings []fleet.Finding) bool { return same(findings, d.out) }
+
+// same reports whether two slices are the very same memory.
+func same[T any](a, b []T) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
+
+func (d *folder) finding(i id) *fleet.Finding {
+	if e := d.entries[i]; e != nil {
+		return &e.f
+	}
+	return nil
+}
+
+// refold makes the next fold tie everything again: links changed.
+func (d *folder) refold() { d.all = true }
+
+// moved makes the next fold tie the findings on an object again: it may stand on something else now.
+func (d *folder) moved(ref fleet.Ref) { d.some = append(d.some, d.on[ref]...) }
+
+// put replaces the finding that stands; nil removes it.
+func (d *folder) put(i id, f *fleet.Finding) {
+	e := d.entries[i]
+	switch {
+	case e == nil && f == nil:
+		return
+	case e == nil:
+		e = &entry{id: i, key: f.Key(), f: *f}
+		e.f.Under = ""
+		d.entries[i] = e
+		d.on[i.ref] = append(d.on[i.ref], e)
+		d.order = append(d.order, e)
+		d.some = append(d.some, e)
+		d.shift(i.rule, f.Shown)
+	case f == nil:
+		e.gone = true
+		delete(d.entries, i)
+		if left := slices.DeleteFunc(slices.Clone(d.on[i.ref]), func(o *entry) bool { return o == e }); len(left) > 0 {
+			d.on[i.ref] = left
+		} else {
+			delete(d.on, i.ref)
+		}
+		d.shift(i.rule, e.f.Shown)
+	case alike(f, &e.f):
+		return
+	default:
+		moved := f.Shown != e.f.Shown || f.Severity != e.f.Severity || !f.Since.Equal(e.f.Since)
+		f.Under = e.f.Under
+		e.f = *f
+		d.some = append(d.some, e)
+		d.shift(i.rule, moved)
+	}
+	d.changed = true
+}
+
+// shift notes that a finding came, went or changed weight. If it may explain others, all are tied again.
+func (d *folder) shift(rule int, shown bool) {
+	if shown && len(d.rules[rule].Explains) > 0 {
+		d.all = true
+	}
+}
+
+// fold ties effects to causes and returns all findings by rank: before itself when nothing changed.
+func (d *folder) fold(s *fleet.Snapshot, before []fleet.Finding) []fleet.Finding {
+	if d.all {
+		clear(d.around)
+		d.some = d.some[:0]
+		for _, e := range d.order {
+			d.tie(s, e)
+		}
+	}
+	for _, e := range d.some {
+		d.tie(s, e)
+	}
+	d.some, d.all = d.some[:0], false
+	if !d.changed {
+		d.out = before
+		return before
+	}
+	d.changed = false
+	d.rank()
+	d.out = make([]fleet.Finding, len(d.order))
+	for i, e := range d.order {
+		d.out[i] = e.f
+	}
+	return d.out
+}
+
+// tie looks for the cause of a finding.
+func (d *folder) tie(s *fleet.Snapshot, e *entry) {
+	if e.gone {
+		return
+	}
+	cause := d.cause(s, e)
+	under := ""
+	if cause != nil {
+		under = cause.key
+	}
+	if cause != e.under || under != e.f.Under {
+		e.under, e.f.Under, d.changed = cause, under, true
+	}
+}
+
+func (d *folder) rank() {
+	d.order = slices.DeleteFunc(d.order, func(e *entry) bool { return e.gone })
+	for _, e := range d.order {
+		e.count, e.worst = 0, e.f.Severity
+	}
+	for _, e := range d.order {
+		if !e.f.Shown {
+			continue
+		}
+		for c := e.under; c != nil; c = c.under {
+			c.count++
+			c.worst = max(c.worst, e.f.Severity)
+		}
+	}
+	slices.SortFunc(d.order, compare)
+}
+
+// compare ranks: what is shown, what has no cause that is shown, what has the worst in its wake, what explains most, what
+// is surest, what is newest.
+func compare(a, b *entry) int {
+	return cmp.Or(
+		first(a.f.Shown, b.f.Shown),
+		first(a.under == nil, b.under == nil),
+		cmp.Compare(b.worst, a.worst),
+		cmp.Compare(b.count, a.count),
+		cmp.Compare(b.f.Confidence, a.f.Confidence),
+		b.f.Since.Compare(a.f.Since),
+		strings.Compare(a.key, b.key),
+	)
+}
+
+func first(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}

@@ -1,0 +1,64 @@
+package diagnose
+
+import (
+	"fmt"
+	"time"
+
+	"strata/internal/fleet"
+)
+
+func heatRules() []Rule {
+	return []Rule{{
+		ID: "TMP-01", Title: "too hot", Kind: fleet.KindSensor, Severity: fleet.Warn,
+		Source: "the sensor's own limits: hwmon temp*_max for 5 min, temp*_crit and temp*_crit_alarm at once",
+		Hold:   5 * time.Minute, Clear: 10 * time.Second, Judge: on(tooHot),
+	}}
+}
+
+// cooled is how far below its limit a sensor must be where it tells no hysteresis of its own (heuristic).
+const cooled = 5.0
+
+func tooHot(_ *fleet.Snapshot, t *fleet.Sensor) Verdict {
+	switch {
+	case !t.Celsius.OK && !t.Alarm:
+		return Verdict{State: CannotTell, Missing: []string{"its temperature: " + or(t.NoData, "no reading")}}
+	case !t.Max.OK && !t.Crit.OK && !t.Alarm:
+		return Verdict{State: CannotTell, Missing: []string{"its limits: the sensor tells no temp*_max and no temp*_crit"}}
+	}
+	name := or(t.Label, t.Name)
+	if t.Disk != "" {
+		name += " of " + t.Disk
+	}
+	now := t.Celsius.V
+	verdict := Verdict{State: Bad, Because: []fleet.Evidence{because(t, time.Time{}, "hwmon "+t.Name, "%.0f °C, max %s, crit %s, alarm=%t", now, limit(t.Max), limit(t.Crit), t.Alarm)}}
+	switch {
+	case t.Alarm, t.Crit.OK && now >= t.Crit.V:
+		verdict.Severity, verdict.Now = fleet.Critical, true
+		verdict.Says = fmt.Sprintf("%s on %s is at its critical temperature (%s)", name, t.Host, limit(t.Crit))
+	case t.Max.OK && now >= t.Max.V:
+		verdict.Says = fmt.Sprintf("%s on %s is over its maximum of %s", name, t.Host, limit(t.Max))
+	case t.Celsius.OK && now >= clearAt(t):
+		return Verdict{State: Lingering}
+	default:
+		return Verdict{State: OK}
+	}
+	return verdict
+}
+
+// clearAt is where a sensor counts as cooled down: below its hysteresis, else 5 degrees below its lowest limit.
+func clearAt(t *fleet.Sensor) float64 {
+	switch {
+	case t.MaxHyst.OK && t.Max.OK && t.MaxHyst.V < t.Max.V:
+		return t.MaxHyst.V
+	case t.Max.OK:
+		return t.Max.V - cooled
+	}
+	return t.Crit.V - cooled
+}
+
+func limit(c fleet.Opt[float64]) string {
+	if !c.OK {
+		return "not told"
+	}
+	return fmt.Sprintf("%.0f °C", c.V)
+}

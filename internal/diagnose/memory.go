@@ -1,0 +1,146 @@
+package diagnose
+
+import (
+	"fmt"
+	"time"
+
+	"strata/internal/fleet"
+)
+
+func memoryRules() []Rule {
+	return []Rule{{
+		ID: "MEM-01", Title: "memory short", Kind: fleet.KindHost, Severity: fleet.Warn,
+		Source: "MemAvailable under 10 % for 2 min; under 5 %, or 512 MiB where there are 4 GiB and more, at once (heuristic)",
+		Hold:   2 * time.Minute, Clear: 30 * time.Second, Explains: []string{"K8S-03", "MEM-05"},
+		Remedies: []string{"host.free-memory"}, Judge: on(memoryShort),
+	}, {
+		ID: "MEM-02", Title: "swap nearly full", Kind: fleet.KindHost, Severity: fleet.Warn,
+		Source: "netdata swap.conf 90 %; over 50 % only while pages move: used swap alone is history",
+		Hold:   time.Minute, Clear: time.Minute, Judge: on(swapFull),
+	}, {
+		ID: "MEM-03", Title: "swapping", Kind: fleet.KindHost, Severity: fleet.Warn,
+		Source: "pswpin and pswpout of /proc/vmstat, both and over 1 MiB/s; over 10 MiB/s serious (heuristic)",
+		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"MEM-05"}, Remedies: []string{"host.free-memory", "host.scope-noswap"},
+		Judge: on(swapping),
+	}, {
+		ID: "MEM-05", Title: "tasks wait for memory", Kind: fleet.KindHost, Severity: fleet.Warn,
+		Source: "/proc/pressure/memory: some avg60 >= 10, full avg10 >= 20 (heuristic); systemd-oomd kills at 60",
+		Hold:   time.Minute, Clear: 30 * time.Second, Remedies: []string{"host.free-memory"}, Judge: on(memoryPressure),
+	}}
+}
+
+func memoryShort(_ *fleet.Snapshot, h *fleet.Host) Verdict {
+	m := h.Memory
+	if m.Total == 0 || !m.Available.OK {
+		return Verdict{State: CannotTell, Missing: []string{"MemAvailable: cat /proc/meminfo on " + h.Name}}
+	}
+	free := float64(m.Available.V) / float64(m.Total)
+	scarce := m.Total >= 4<<30 && m.Available.V < 512<<20
+	switch {
+	case free >= 0.12 && !scarce:
+		return Verdict{State: OK}
+	case free >= 0.10 && !scarce:
+		return Verdict{State: Lingering}
+	}
+	verdict := Verdict{
+		State: Bad, Says: h.Name + " is short of memory: less than 10 % available",
+		Because: []fleet.Evidence{because(h, time.Time{}, "/proc/meminfo", "MemAvailable %s of %s (%.1f %%), SwapTotal %s",
+			bytes(m.Available.V), bytes(m.Total), free*100, bytes(h.Swap.Total))},
+	}
+	if free < 0.05 || scarce {
+		verdict.Severity, verdict.Now = fleet.Critical, true
+		verdict.Says = h.Name + " is nearly out of memory: the kernel will kill, and a VM is the biggest victim"
+		if h.Swap.Total == 0 {
+			verdict.Says = h.Name + " is nearly out of memory and has no swap: the kernel will kill, and a VM is the biggest victim"
+		}
+	}
+	return verdict
+}
+
+// swapFlow is what moves in and out of swap in bytes per second; missing when either is.
+func swapFlow(h *fleet.Host) (in, out float64, ok bool) {
+	return h.Swap.InBytesSec.V, h.Swap.OutBytesSec.V, h.Swap.InBytesSec.OK && h.Swap.OutBytesSec.OK
+}
+
+func swapEvidence(h *fleet.Host) fleet.Evidence {
+	in, out, ok := swapFlow(h)
+	flow := "flow not known"
+	if ok {
+		flow = fmt.Sprintf("in %s/s, out %s/s", bytes(in), bytes(out))
+	}
+	return because(h, time.Time{}, "/proc/meminfo, /proc/vmstat", "swap %s of %s used, %s", bytes(h.Swap.Used), bytes(h.Swap.Total), flow)
+}
+
+func noFlow(h *fleet.Host) Verdict {
+	return Verdict{State: CannotTell, Missing: []string{"whether it swaps now: vmstat 1 5 on " + h.Name}}
+}
+
+func swapFull(_ *fleet.Snapshot, h *fleet.Host) Verdict {
+	if h.Swap.Total == 0 {
+		return Verdict{State: OK}
+	}
+	used := float64(h.Swap.Used) / float64(h.Swap.Total)
+	in, out, known := swapFlow(h)
+	verdict := Verdict{State: Bad, Because: []fleet.Evidence{swapEvidence(h)}}
+	switch {
+	case used > 0.90:
+		verdict.Severity = fleet.Serious
+		verdict.Says = h.Name + " has used more than 90 % of its swap: what comes next is killed"
+	case used > 0.80:
+		verdict.Says = h.Name + " has used more than 80 % of its swap"
+	case used > 0.50 && !known:
+		return noFlow(h)
+	case used > 0.50 && in+out > 0:
+		verdict.Says = h.Name + " has used more than half of its swap, and pages still move"
+	case used > 0.50:
+		return Verdict{State: Lingering}
+	default:
+		return Verdict{State: OK}
+	}
+	return verdict
+}
+
+func swapping(_ *fleet.Snapshot, h *fleet.Host) Verdict {
+	if h.Swap.Total == 0 {
+		return Verdict{State: OK}
+	}
+	in, out, known := swapFlow(h)
+	switch {
+	case !known:
+		return noFlow(h)
+	case in+out == 0:
+		return Verdict{State: OK}
+	case in == 0 || out == 0 || in+out <= 1<<20:
+		return Verdict{State: Lingering}
+	}
+	verdict := Verdict{
+		State: Bad, Says: h.Name + " swaps in and out at once: VMs on it stall although they swap nothing themselves",
+		Because: []fleet.Evidence{swapEvidence(h)},
+	}
+	if in+out > 10<<20 {
+		verdict.Severity = fleet.Serious
+	}
+	return verdict
+}
+
+func memoryPressure(_ *fleet.Snapshot, h *fleet.Host) Verdict {
+	if h.Pressure == nil {
+		return Verdict{State: CannotTell, Missing: []string{"/proc/pressure/memory: boot " + h.Name + " with psi=1"}}
+	}
+	m := h.Pressure.Memory
+	switch {
+	case m.Full10 < 20 && m.Some60 < 10 && m.Some60 >= 8:
+		return Verdict{State: Lingering}
+	case m.Full10 < 20 && m.Some60 < 10:
+		return Verdict{State: OK}
+	}
+	verdict := Verdict{
+		State: Bad, Says: "tasks on " + h.Name + " wait for memory",
+		Because: []fleet.Evidence{because(h, time.Time{}, "/proc/pressure/memory", "some avg10=%.1f avg60=%.1f, full avg10=%.1f avg60=%.1f", m.Some10, m.Some60, m.Full10, m.Full60)},
+	}
+	if m.Full10 >= 20 {
+		verdict.Severity = fleet.Serious
+		verdict.Says = "all tasks on " + h.Name + " wait for memory a fifth of the time"
+	}
+	return verdict
+}

@@ -1,0 +1,146 @@
+package diagnose
+
+import (
+	"fmt"
+	"time"
+
+	"strata/internal/fleet"
+)
+
+// podRules judge pods that ran, or run.
+func podRules() []Rule {
+	return []Rule{{
+		ID: "K8S-05", Title: "container crashes again and again", Kind: fleet.KindPod, Severity: fleet.Serious,
+		Source: "kubelet back-off: 10 s doubled to 300 s, reset after 10 min", Fold: Fold{After: true}, Judge: on(crashing),
+	}, {
+		ID: "K8S-06", Title: "container killed for memory", Kind: fleet.KindPod, Severity: fleet.Serious,
+		Source: "lastState.terminated.reason OOMKilled, within the hour", Fold: Fold{After: true},
+		Explains: []string{"K8S-05"}, Judge: on(killedForMemory),
+	}, {
+		ID: "K8S-08", Title: "pod does not go away", Kind: fleet.KindPod, Severity: fleet.Warn,
+		Source: "heuristic: 5 min after its deletionTimestamp", Hold: 5 * time.Minute,
+		Remedies: []string{"k8s.delete-pod"}, Judge: on(stuckDeleting),
+	}, {
+		ID: "K8S-22", Title: "pod not ready", Kind: fleet.KindPod, Severity: fleet.Warn,
+		Source: "pod status.conditions Ready; heuristic: for 1 min", Hold: time.Minute, Judge: on(podNotReady),
+	}, {
+		ID: "K8S-25", Title: "pod failed", Kind: fleet.KindPod, Severity: fleet.Warn,
+		Source: "pod status.phase Failed", Fold: Fold{After: true}, Judge: on(podFailed),
+	}}
+}
+
+func podName(p *fleet.Pod) string { return p.Namespace + "/" + p.Name }
+
+func podEvidence(p *fleet.Pod) fleet.Evidence {
+	return because(p, time.Time{}, "pod status", "phase=%s ready=%d/%d restarts=%d reason=%s message=%s",
+		p.Run.Phase, p.Run.Ready, p.Run.Total, p.Run.Restarts, or(p.Run.Reason, "-"), or(sentence(p.Run.Message), "-"))
+}
+
+func exitEvidence(p *fleet.Pod) fleet.Evidence {
+	e := p.LastExit
+	return because(p, e.Finished, "pod status.containerStatuses lastState.terminated", "%s %s exitCode=%d signal=%d finishedAt=%s",
+		e.Container, or(e.Reason, "?"), e.Code, e.Signal, e.Finished.UTC().Format(time.RFC3339))
+}
+
+func previousLog(p *fleet.Pod) []string {
+	command := "what it said before it died: kubectl -n " + p.Namespace + " logs --previous " + p.Name
+	if p.LastExit != nil && p.LastExit.Container != "" {
+		command += " -c " + p.LastExit.Container
+	}
+	return []string{command}
+}
+
+// calm is how long a container must run before the kubelet forgets its crashes.
+const calm = 10 * time.Minute
+
+func crashing(s *fleet.Snapshot, p *fleet.Pod) Verdict {
+	switch {
+	case p.Run.Phase == "":
+		return Verdict{State: CannotTell}
+	case !p.Deleting.IsZero():
+		return Verdict{State: OK}
+	case p.Run.Reason == "CrashLoopBackOff":
+	case p.LastExit != nil && p.LastExit.Code != 0 && s.At.Before(p.LastExit.Finished.Add(calm)):
+		// It runs between two crashes, or did until now.
+		return Verdict{State: Lingering, Again: p.LastExit.Finished.Add(calm)}
+	default:
+		return Verdict{State: OK}
+	}
+	verdict := Verdict{
+		State: Bad, Because: []fleet.Evidence{podEvidence(p)}, Missing: previousLog(p),
+		Says: fmt.Sprintf("%s crashes again and again, %s", podName(p), plural(p.Run.Restarts, "restart")),
+	}
+	if e := p.LastExit; e != nil {
+		verdict.Says += fmt.Sprintf(": %s exits with %d (%s)", e.Container, e.Code, or(e.Reason, "no reason"))
+		verdict.Because = append(verdict.Because, exitEvidence(p))
+	}
+	return verdict
+}
+
+func killedForMemory(s *fleet.Snapshot, p *fleet.Pod) Verdict {
+	e := p.LastExit
+	switch {
+	case p.Run.Phase == "":
+		return Verdict{State: CannotTell}
+	case e == nil || e.Reason != "OOMKilled" || !p.Deleting.IsZero():
+		return Verdict{State: OK}
+	}
+	end := e.Finished.Add(time.Hour)
+	if !s.At.Before(end) {
+		return Verdict{State: OK}
+	}
+	return Verdict{
+		State: Bad, Since: e.Finished, Again: end,
+		Says:    fmt.Sprintf("%s: container %s was killed at %s, it needed more memory than its limit", podName(p), e.Container, clock(s, e.Finished)),
+		Because: []fleet.Evidence{exitEvidence(p), podEvidence(p)},
+		Missing: []string{"its limit: kubectl -n " + p.Namespace + " describe pod " + p.Name},
+	}
+}
+
+// stuckDeleting is bad from the time a pod should be gone: the rule's hold makes it stuck.
+func stuckDeleting(s *fleet.Snapshot, p *fleet.Pod) Verdict {
+	if p.Deleting.IsZero() {
+		return Verdict{State: OK}
+	}
+	return Verdict{
+		State: Bad, Since: p.Deleting,
+		Says:    fmt.Sprintf("%s should have been gone at %s and is still there", podName(p), clock(s, p.Deleting)),
+		Because: []fleet.Evidence{because(p, p.Deleting, "pod metadata.deletionTimestamp", "%s", p.Deleting.UTC().Format(time.RFC3339))},
+		Missing: []string{"finalizers: kubectl -n " + p.Namespace + " get pod " + p.Name + " -o jsonpath={.metadata.finalizers}"},
+	}
+}
+
+func podNotReady(_ *fleet.Snapshot, p *fleet.Pod) Verdict {
+	switch {
+	case p.Run.Phase == "":
+		return Verdict{State: CannotTell}
+	case p.Run.Phase != "Running" || !p.Deleting.IsZero() || p.Run.Reason != "":
+		return Verdict{State: OK}
+	case p.Run.Ready >= p.Run.Total && p.Run.PodReady.Or(true):
+		return Verdict{State: OK}
+	}
+	verdict := Verdict{State: Bad, Because: []fleet.Evidence{podEvidence(p)}}
+	if p.Run.Ready < p.Run.Total {
+		verdict.Says = fmt.Sprintf("%s runs, but only %d of %s ready", podName(p), p.Run.Ready, plural(p.Run.Total, "container"))
+	} else {
+		verdict.Says = podName(p) + " is marked not ready, though its containers were ready when last heard of"
+	}
+	return verdict
+}
+
+func podFailed(_ *fleet.Snapshot, p *fleet.Pod) Verdict {
+	switch {
+	case p.Run.Phase == "":
+		return Verdict{State: CannotTell}
+	case p.Run.Phase != "Failed" || !p.Deleting.IsZero():
+		return Verdict{State: OK}
+	}
+	verdict := Verdict{State: Bad, Says: podName(p) + " failed: " + or(p.Run.Reason, "no reason given"), Because: []fleet.Evidence{podEvidence(p)}}
+	if p.Run.Message != "" {
+		verdict.Says += ", " + sentence(p.Run.Message)
+	}
+	if p.LastExit != nil {
+		verdict.Because = append(verdict.Because, exitEvidence(p))
+	}
+	return verdict
+}

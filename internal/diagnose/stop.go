@@ -1,0 +1,197 @@
+package diagnose
+
+import (
+	"fmt"
+	"time"
+
+	"strata/internal/fleet"
+)
+
+// stopRules say why a server is off. Exactly one of the first three speaks for each server that is.
+func stopRules() []Rule {
+	down := []string{"K8S-01", "K8S-02"}
+	return []Rule{{
+		ID: "NOVA-01", Title: "server stopped by nova itself", Kind: fleet.KindServer, Severity: fleet.Serious,
+		Source:   "nova/compute/manager.py _stop_unexpected_shutdown_instance: an admin context without user and project",
+		Explains: append(down, "NOVA-21"), Reads: Reads{},
+		Remedies: []string{"nova.start"}, Judge: on(stoppedByNova),
+	}, {
+		ID: "NOVA-20", Title: "server stopped by a person", Kind: fleet.KindServer, Severity: fleet.Info,
+		Source:   "os-instance-actions: a stop with a user_id",
+		Explains: append(down, "NOVA-21"), Reads: Reads{Kinds: []fleet.Kind{fleet.KindNode}},
+		Judge: on(stoppedByPerson),
+	}, {
+		ID: "NOVA-21", Title: "server off, nobody knows why", Kind: fleet.KindServer, Severity: fleet.Serious,
+		Source:     "os-instance-actions not read, or without a stop",
+		Confidence: fleet.Low, Hold: 15 * time.Second, // the action list comes a moment after the server
+		Explains: down, Remedies: []string{"nova.start"}, Judge: on(stoppedUnknown),
+	}, {
+		ID: "NOVA-07", Title: "server goes off again and again", Kind: fleet.KindServer, Severity: fleet.Serious,
+		Source:   "heuristic: 2 stops by nova in 1 h, 3 in 24 h, 4 in 7 d",
+		Explains: []string{"NOVA-01"}, Judge: on(flapping),
+	}}
+}
+
+// isOff says whether a server is off, and lingers while somebody is changing that.
+func isOff(v *fleet.Server) State {
+	switch {
+	case v.Run.Status == "":
+		return CannotTell
+	case v.Run.Status != "SHUTOFF":
+		return OK
+	case v.Run.TaskState != "":
+		return Lingering
+	}
+	return Bad
+}
+
+func listActions(v *fleet.Server) []string {
+	missing := "who stopped it: openstack server event list " + v.ID
+	if v.ActionsErr != "" {
+		missing += " (failed: " + sentence(v.ActionsErr) + ")"
+	}
+	return []string{missing}
+}
+
+func statusEvidence(v *fleet.Server) fleet.Evidence {
+	return because(v, v.Times.Updated, "nova servers/detail", "status=%s vm_state=%s power_state=%s task_state=%s",
+		or(v.Run.Status, "?"), or(v.Run.VMState, "?"), power(v), or(v.Run.TaskState, "null"))
+}
+
+func power(v *fleet.Server) string {
+	if !v.Run.Power.OK {
+		return "?"
+	}
+	return v.Run.Power.V.String()
+}
+
+func actionEvidence(v *fleet.Server, a fleet.ServerAction) []fleet.Evidence {
+	all := []fleet.Evidence{because(v, a.Start, "nova os-instance-actions", "%s %s user_id=%s project_id=%s start_time=%s",
+		a.Action, a.Request, or(a.User, "null"), or(a.Project, "null"), a.Start.UTC().Format(time.RFC3339))}
+	for _, e := range a.Events {
+		all = append(all, because(v, e.Start, "nova os-instance-actions events", "%s %s host=%s", e.Event, or(e.Result, "running"), or(e.Host, "?")))
+	}
+	return all
+}
+
+// whyOff tells how to learn what took a guest down, before the next start overwrites it.
+func whyOff(v *fleet.Server) string {
+	domain, host := or(v.Place.InstanceName, "DOMAIN"), or(v.Place.Hypervisor, "its hypervisor")
+	return "why the guest went off (a poweroff inside looks the same): virsh domstate --reason " + domain + " on " + host + ", before the next start"
+}
+
+func stoppedByNova(s *fleet.Snapshot, v *fleet.Server) Verdict {
+	state := isOff(v)
+	if state != Bad {
+		return Verdict{State: state}
+	}
+	if v.Actions == nil {
+		return Verdict{State: CannotTell, Missing: listActions(v)}
+	}
+	stop, ok := v.LastStop()
+	if !ok || !stop.ByNova() {
+		return Verdict{State: OK}
+	}
+	return Verdict{
+		State:   Bad,
+		Says:    fmt.Sprintf("%s is off: stopped by nova itself at %s, not by a person", v.Name, clock(s, stop.Start)),
+		Because: append(actionEvidence(v, stop), statusEvidence(v)),
+		Missing: []string{whyOff(v)},
+		Since:   stop.Start,
+	}
+}
+
+func stoppedByPerson(s *fleet.Snapshot, v *fleet.Server) Verdict {
+	state := isOff(v)
+	if state != Bad {
+		return Verdict{State: state}
+	}
+	if v.Actions == nil {
+		return Verdict{State: CannotTell, Missing: listActions(v)}
+	}
+	stop, ok := v.LastStop()
+	if !ok || stop.ByNova() {
+		return Verdict{State: OK}
+	}
+	verdict := Verdict{
+		State:   Bad,
+		Says:    fmt.Sprintf("%s is off: stopped by user %s at %s", v.Name, or(stop.User, "of project "+stop.Project), clock(s, stop.Start)),
+		Because: append(actionEvidence(v, stop), statusEvidence(v)),
+		Since:   stop.Start,
+	}
+	for l := range s.Down(v.Ref()) {
+		if l.From.Kind == fleet.KindNode {
+			verdict.Severity = fleet.Warn
+			verdict.Says += ", and node " + l.From.Name + " with it"
+			break
+		}
+	}
+	return verdict
+}
+
+func stoppedUnknown(_ *fleet.Snapshot, v *fleet.Server) Verdict {
+	state := isOff(v)
+	if state != Bad {
+		return Verdict{State: state}
+	}
+	verdict := Verdict{State: Bad, Because: []fleet.Evidence{statusEvidence(v)}, Since: v.Times.Updated}
+	if v.Actions == nil {
+		verdict.Says = v.Name + " is off: who stopped it was not read yet"
+		verdict.Missing = listActions(v)
+		// Updated is long past for a server that was off before strata came: hold from when it was first seen.
+		verdict.Since = time.Time{}
+		return verdict
+	}
+	if _, ok := v.LastStop(); ok {
+		return Verdict{State: OK}
+	}
+	verdict.Says = v.Name + " is off, and nova's list of actions has no stop that tells who did it"
+	verdict.Missing = []string{whyOff(v)}
+	return verdict
+}
+
+// flaps are how many stops in how long are too many.
+func flaps() []struct {
+	stops int
+	in    time.Duration
+	word  string
+} {
+	return []struct {
+		stops int
+		in    time.Duration
+		word  string
+	}{{2, time.Hour, "1 h"}, {3, 24 * time.Hour, "24 h"}, {4, 7 * 24 * time.Hour, "7 d"}}
+}
+
+func flapping(s *fleet.Snapshot, v *fleet.Server) Verdict {
+	if v.Actions == nil {
+		return Verdict{State: CannotTell, Missing: []string{"how often nova stopped it: openstack server event list " + v.ID}}
+	}
+	var stops []fleet.ServerAction
+	for _, a := range v.Actions {
+		if a.Action == "stop" && a.ByNova() {
+			stops = append(stops, a)
+		}
+	}
+	verdict := Verdict{State: OK}
+	for _, f := range flaps() {
+		n := 0
+		for _, a := range stops {
+			end := a.Start.Add(f.in)
+			if s.At.Before(end) {
+				n++
+				verdict.Again = sooner(verdict.Again, end)
+			}
+		}
+		if n < f.stops || verdict.State == Bad {
+			continue
+		}
+		verdict.State = Bad
+		verdict.Says = fmt.Sprintf("%s was stopped by nova %d times in %s: starting it again is no cure, look one layer down", v.Name, n, f.word)
+		verdict.Since = stops[0].Start
+		for _, a := range stops[:n] {
+			verdict.Because = append(verdict.Because, actionEvidence(v, a)[0])
+		}
+	}
+	return verdict
+}

@@ -1,0 +1,73 @@
+package diagnose
+
+import (
+	"fmt"
+	"time"
+
+	"strata/internal/fleet"
+)
+
+func volumeRules() []Rule {
+	return []Rule{{
+		ID: "K8S-09", Title: "claim without volume", Kind: fleet.KindClaim, Severity: fleet.Serious,
+		Source: "persistentvolumeclaim status.phase; Pending for 2 min", Hold: 2 * time.Minute, Judge: on(claimUnbound),
+	}, {
+		ID: "K8S-26", Title: "volume failed", Kind: fleet.KindVolume, Severity: fleet.Critical,
+		Source: "persistentvolume status.phase Failed", Explains: []string{"K8S-09"}, Judge: on(volumeFailed),
+	}, {
+		ID: "K8S-10", Title: "data tied to one node, the pod is not", Kind: fleet.KindVolume, Severity: fleet.Warn,
+		Source:     "hostPath volume without nodeAffinity: on another node its path is another, empty one",
+		Confidence: fleet.Medium, Judge: on(hostPathTrap),
+	}}
+}
+
+func claimUnbound(_ *fleet.Snapshot, c *fleet.Claim) Verdict {
+	name := c.Namespace + "/" + c.Name
+	verdict := Verdict{State: Bad, Because: []fleet.Evidence{because(c, time.Time{}, "pvc status", "phase=%s volumeName=%s storageClassName=%s", c.Phase, or(c.Volume, "-"), or(c.Class, "-"))}}
+	switch c.Phase {
+	case "":
+		return Verdict{State: CannotTell, Missing: []string{"kubectl -n " + c.Namespace + " get pvc " + c.Name}}
+	case "Lost":
+		verdict.Severity, verdict.Now = fleet.Critical, true
+		verdict.Says = fmt.Sprintf("%s lost its volume %s", name, or(c.Volume, "(no name)"))
+	case "Pending":
+		verdict.Since, verdict.Confidence = c.Created, fleet.Medium
+		verdict.Says = fmt.Sprintf("%s waits for a volume of class %s", name, or(c.Class, "(none)"))
+		verdict.Missing = []string{"whether it only waits for its first pod: kubectl -n " + c.Namespace + " describe pvc " + c.Name}
+	default:
+		return Verdict{State: OK}
+	}
+	return verdict
+}
+
+func volumeEvidence(v *fleet.Volume) fleet.Evidence {
+	return because(v, time.Time{}, "pv", "phase=%s claim=%s backing=%s path=%s reclaim=%s message=%s",
+		v.Phase, or(v.Claim, "-"), or(v.Backing, "?"), or(v.HostPath, "-"), or(v.Reclaim, "?"), or(sentence(v.Message), "-"))
+}
+
+func volumeFailed(_ *fleet.Snapshot, v *fleet.Volume) Verdict {
+	switch v.Phase {
+	case "":
+		return Verdict{State: CannotTell, Missing: []string{"kubectl get pv " + v.Name}}
+	case "Failed":
+		return Verdict{
+			State: Bad, Because: []fleet.Evidence{volumeEvidence(v)},
+			Says: fmt.Sprintf("volume %s failed: %s", v.Name, or(sentence(v.Message), "no message")),
+		}
+	}
+	return Verdict{State: OK}
+}
+
+func hostPathTrap(_ *fleet.Snapshot, v *fleet.Volume) Verdict {
+	switch {
+	case v.Backing == "":
+		return Verdict{State: CannotTell, Missing: []string{"what backs it: kubectl describe pv " + v.Name}}
+	case v.Backing != "hostPath" || v.Pinned || v.Claim == "":
+		return Verdict{State: OK}
+	}
+	return Verdict{
+		State: Bad, Because: []fleet.Evidence{volumeEvidence(v)},
+		Says:    fmt.Sprintf("%s is %s on whichever node its pod lands: elsewhere its data seems lost", v.Claim, or(v.HostPath, "a hostPath")),
+		Missing: []string{"whether its pods are pinned to a node themselves: kubectl get pods -o wide, spec.nodeSelector"},
+	}
+}

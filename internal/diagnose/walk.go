@@ -1,0 +1,215 @@
+package diagnose
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"strings"
+
+	"strata/internal/fleet"
+)
+
+// Up returns what an object stands on, one layer down: the stored links, strongest first, then those it states itself.
+// What it names need not be in the snapshot.
+func Up(s *fleet.Snapshot, r fleet.Ref) []fleet.Link { return slices.Collect(up(s, r)) }
+
+// Step is one stop on the way down from an object.
+type Step struct {
+	Ref   fleet.Ref
+	Depth int              // 0 for the object itself
+	How   string           // what ties it to the step above it; "" for the object itself
+	Sure  fleet.Confidence // of that tie
+	Known bool             // whether the snapshot has the object
+}
+
+// Chain returns an object and all it stands on, depth first, each once.
+func Chain(s *fleet.Snapshot, r fleet.Ref) []Step {
+	_, known := s.Get(r)
+	steps := []Step{{Ref: r, Known: known}}
+	seen := map[fleet.Ref]bool{r: true}
+	var walk func(fleet.Ref, int)
+	walk = func(r fleet.Ref, depth int) {
+		for l := range up(s, r) {
+			if seen[l.To] {
+				continue
+			}
+			seen[l.To] = true
+			_, known := s.Get(l.To)
+			steps = append(steps, Step{l.To, depth, l.How, l.Sure, known})
+			walk(l.To, depth+1)
+		}
+	}
+	walk(r, 1)
+	return steps
+}
+
+// Above returns what stands on an object, one layer up: the stored links, then what states it itself. It looks through
+// all objects of the kinds that may.
+func Above(s *fleet.Snapshot, r fleet.Ref) []fleet.Link {
+	all := slices.Collect(s.Down(r))
+	for _, kind := range statedAbove(r.Kind) {
+		for i := range s.Parts {
+			if p := &s.Parts[i]; p.Kind != kind || p.Source != r.Source {
+				continue
+			}
+			for _, o := range s.Parts[i].Facts {
+				for _, l := range stated(o) {
+					if l.To == r {
+						l.From = o.Ref()
+						all = append(all, l)
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+// up yields all links of an object.
+func up(s *fleet.Snapshot, r fleet.Ref) iter.Seq[fleet.Link] {
+	return func(yield func(fleet.Link) bool) {
+		for l := range s.Up(r) {
+			if !yield(l) {
+				return
+			}
+		}
+		if r.Kind == fleet.KindLease { // it names its node even when it is gone
+			yield(fleet.Link{From: r, To: fleet.Ref{Kind: fleet.KindNode, Source: r.Source, Name: r.Name}, How: "name", Sure: fleet.High})
+			return
+		}
+		if len(statedBy(r.Kind)) == 0 {
+			return
+		}
+		o, ok := s.Get(r)
+		if !ok {
+			return
+		}
+		for _, l := range stated(o) {
+			if l.From = r; l.To != (fleet.Ref{}) && !yield(l) {
+				return
+			}
+		}
+	}
+}
+
+// ground yields the links that causes are looked for along: of several claims about the same layer only the strongest.
+func ground(s *fleet.Snapshot, r fleet.Ref) iter.Seq[fleet.Link] {
+	return func(yield func(fleet.Link) bool) {
+		var kinds [4]fleet.Kind
+		n := 0
+		for l := range up(s, r) {
+			if slices.Contains(kinds[:n], l.To.Kind) {
+				continue
+			}
+			if n < len(kinds) {
+				kinds[n] = l.To.Kind
+				n++
+			}
+			if !yield(l) {
+				return
+			}
+		}
+	}
+}
+
+// below returns the object of one type that another stands on, by the strongest link.
+func below[T fleet.Object](s *fleet.Snapshot, r fleet.Ref, kind fleet.Kind) (T, bool) {
+	for l := range up(s, r) {
+		if l.To.Kind == kind {
+			return fleet.Find[T](s, l.To)
+		}
+	}
+	var none T
+	return none, false
+}
+
+// statedBy returns the kinds that objects of a kind may name as what they stand on; statedAbove the other way round.
+func statedBy(kind fleet.Kind) []fleet.Kind {
+	switch kind {
+	case fleet.KindPod, fleet.KindLease:
+		return []fleet.Kind{fleet.KindNode}
+	case fleet.KindClaim:
+		return []fleet.Kind{fleet.KindVolume}
+	case fleet.KindSensor, fleet.KindFilesystem:
+		return []fleet.Kind{fleet.KindDisk, fleet.KindHost}
+	case fleet.KindDisk:
+		return []fleet.Kind{fleet.KindHost}
+	case fleet.KindEvent:
+		return []fleet.Kind{fleet.KindPod, fleet.KindNode, fleet.KindVolume, fleet.KindClaim}
+	}
+	return nil
+}
+
+func statedAbove(kind fleet.Kind) []fleet.Kind {
+	var above []fleet.Kind
+	for _, k := range [...]fleet.Kind{
+		fleet.KindPod, fleet.KindLease, fleet.KindEvent, fleet.KindClaim,
+		fleet.KindDisk, fleet.KindFilesystem, fleet.KindSensor,
+	} {
+		if slices.Contains(statedBy(k), kind) {
+			above = append(above, k)
+		}
+	}
+	return above
+}
+
+// stated returns the links that an object states itself; From is left to the caller, To is empty where it names nothing.
+func stated(o fleet.Object) [2]fleet.Link {
+	switch o := o.(type) {
+	case *fleet.Pod:
+		return one(fleet.KindNode, o.Source, o.Node, "spec.nodeName")
+	case *fleet.Lease:
+		return one(fleet.KindNode, o.Source, o.Node, "name")
+	case *fleet.Claim:
+		return one(fleet.KindVolume, o.Source, o.Volume, "spec.volumeName")
+	case *fleet.Event:
+		return one(apiKind(o.About.Kind), cmp.Or(o.About.Source, o.Source), o.About.Name, "involvedObject")
+	case *fleet.Disk:
+		return one(fleet.KindHost, o.Source, o.Host, "its host")
+	case *fleet.Sensor:
+		l := one(fleet.KindDisk, o.Source, o.Disk, "hwmon device")
+		l[1] = one(fleet.KindHost, o.Source, o.Host, "its host")[0]
+		return l
+	case *fleet.Filesystem:
+		l := one(fleet.KindDisk, o.Source, wholeDisk(o.Device), "mounted device")
+		l[1] = one(fleet.KindHost, o.Source, o.Host, "its host")[0]
+		return l
+	}
+	return [2]fleet.Link{}
+}
+
+func one(kind fleet.Kind, source, name, how string) (l [2]fleet.Link) {
+	if name != "" {
+		l[0] = fleet.Link{To: fleet.Ref{Kind: kind, Source: source, Name: name}, How: how, Sure: fleet.High}
+	}
+	return l
+}
+
+// apiKind turns the Kubernetes API's word for a kind into ours.
+func apiKind(k fleet.Kind) fleet.Kind {
+	switch k {
+	case "persistentvolume":
+		return fleet.KindVolume
+	case "persistentvolumeclaim":
+		return fleet.KindClaim
+	}
+	return k
+}
+
+// wholeDisk returns the disk that a device file is, or is a partition of; "" when the name does not tell.
+func wholeDisk(device string) string {
+	name, ok := strings.CutPrefix(device, "/dev/")
+	if !ok || strings.Contains(name, "/") || strings.HasPrefix(name, "dm-") {
+		return ""
+	}
+	bare := strings.TrimRight(name, "0123456789")
+	for _, numbered := range [...]string{"nvme", "mmcblk", "md"} {
+		if strings.HasPrefix(name, numbered) {
+			if disk, ok := strings.CutSuffix(bare, "p"); ok && bare != name {
+				return disk
+			}
+			return name
+		}
+	}
+	return bare
+}
