@@ -91,7 +91,7 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 	notes := newNotes()
 	smart := newSmartBook(s, notes)
 	slow := 5 * s.conf.Every
-	machine := newMachine(s, notes)
+	machine := newHostReader(s, notes)
 	sensors := newSensors(s, notes)
 	disks := newDisks(s, smart, notes)
 	mounts := newMounts(s, notes)

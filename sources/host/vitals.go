@@ -3,9 +3,6 @@ package host
 import (
 	"context"
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/shirou/gopsutil/v3/common"
@@ -16,8 +13,8 @@ import (
 	"strata/internal/fleet"
 )
 
-// machine reads the scope "host".
-type machine struct {
+// hostReader reads the scope "host".
+type hostReader struct {
 	source, name string
 	at           tree
 	notes        *notes
@@ -35,14 +32,14 @@ type moment struct {
 	ok   bool
 }
 
-func newMachine(s *source, n *notes) *machine {
-	return &machine{source: s.name, name: s.conf.Name, at: s.at, notes: n}
+func newHostReader(s *source, n *notes) *hostReader {
+	return &hostReader{source: s.name, name: s.conf.Name, at: s.at, notes: n}
 }
 
 // identityEvery is how often what hardly changes is read again; a new boot id does it at once.
 const identityEvery = time.Minute
 
-func (m *machine) look(ctx context.Context, now time.Time) (fleet.Facts, error) {
+func (m *hostReader) look(ctx context.Context, now time.Time) (fleet.Facts, error) {
 	ctx = m.pointed(ctx)
 	ticks, err := m.ticks(ctx)
 	if err != nil {
@@ -80,7 +77,7 @@ func (m *machine) look(ctx context.Context, now time.Time) (fleet.Facts, error) 
 }
 
 // pointed tells gopsutil which tree to read. The context value is gopsutil's own way of being told.
-func (m *machine) pointed(ctx context.Context) context.Context {
+func (m *hostReader) pointed(ctx context.Context) context.Context {
 	return context.WithValue(ctx, common.EnvKey, common.EnvMap{
 		common.HostProcEnvKey: m.at.path("/proc"),
 		common.HostSysEnvKey:  m.at.path("/sys"),
@@ -88,7 +85,7 @@ func (m *machine) pointed(ctx context.Context) context.Context {
 	})
 }
 
-func (m *machine) memory(ctx context.Context, h *fleet.Host) {
+func (m *hostReader) memory(ctx context.Context, h *fleet.Host) {
 	v, err := mem.VirtualMemoryWithContext(ctx)
 	// gopsutil takes a missing /proc/meminfo for an empty one.
 	if err != nil || v.Total == 0 {
@@ -107,7 +104,7 @@ func (m *machine) memory(ctx context.Context, h *fleet.Host) {
 }
 
 // pressure reads PSI, nil when the kernel does not have it or has it switched off.
-func (m *machine) pressure() *fleet.Pressure {
+func (m *hostReader) pressure() *fleet.Pressure {
 	var p fleet.Pressure
 	for _, f := range []struct {
 		name string
@@ -129,7 +126,7 @@ func (m *machine) pressure() *fleet.Pressure {
 // cpuTicks is the first line of /proc/stat in seconds.
 type cpuTicks struct{ all, idle, steal float64 }
 
-func (m *machine) ticks(ctx context.Context) (cpuTicks, error) {
+func (m *hostReader) ticks(ctx context.Context) (cpuTicks, error) {
 	all, err := cpu.TimesWithContext(ctx, false)
 	if err != nil {
 		return cpuTicks{}, err
@@ -146,106 +143,9 @@ func (m *machine) ticks(ctx context.Context) (cpuTicks, error) {
 // since returns the shares of busy and stolen time; missing when nothing passed or a counter went back.
 func (t cpuTicks) since(before cpuTicks) (busy, steal fleet.Opt[float64]) {
 	all, idle, stolen := t.all-before.all, t.idle-before.idle, t.steal-before.steal
-	if all <= 0 || idle < 0 || idle > all || stolen < 0 || stolen > all {
+	if all <= 0 || idle < 0 || stolen < 0 || stolen > all {
 		return busy, steal
 	}
-	return fleet.Some(1 - idle/all), fleet.Some(stolen / all)
-}
-
-// swapPages counts pages swapped since boot.
-type swapPages struct{ in, out uint64 }
-
-// since returns bytes per second, missing when a counter went back.
-func (s swapPages) since(before swapPages, passed time.Duration) (in, out fleet.Opt[float64]) {
-	page := float64(os.Getpagesize())
-	return rate(s.in, before.in, page, passed), rate(s.out, before.out, page, passed)
-}
-
-// rate is what a counter grew by per second, in units; missing when it went back or no time passed.
-func rate(now, before uint64, unit float64, passed time.Duration) fleet.Opt[float64] {
-	if now < before || passed <= 0 {
-		return fleet.Opt[float64]{}
-	}
-	return fleet.Some(float64(now-before) * unit / passed.Seconds())
-}
-
-// parseVmstat reads pswpin and pswpout of /proc/vmstat; false when either is not there.
-func parseVmstat(b []byte) (s swapPages, ok bool) {
-	found := 0
-	for line := range strings.Lines(string(b)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		var into *uint64
-		switch name {
-		case "pswpin":
-			into = &s.in
-		case "pswpout":
-			into = &s.out
-		default:
-			continue
-		}
-		n, err := strconv.ParseUint(value, 10, 64)
-		if err != nil {
-			return swapPages{}, false
-		}
-		*into = n
-		found++
-	}
-	if found != 2 {
-		return swapPages{}, false
-	}
-	return s, true
-}
-
-// parseSwaps adds up the areas of /proc/swaps, in bytes.
-func parseSwaps(b []byte) (total, used uint64) {
-	for line := range strings.Lines(string(b)) {
-		f := strings.Fields(line)
-		if len(f) < 5 {
-			continue
-		}
-		// Counted from the end: a file's name may hold spaces.
-		size, err1 := strconv.ParseUint(f[len(f)-3], 10, 54)
-		busy, err2 := strconv.ParseUint(f[len(f)-2], 10, 54)
-		if err1 == nil && err2 == nil {
-			total, used = total+size*1024, used+busy*1024
-		}
-	}
-	return total, used
-}
-
-// parseStall reads one file of /proc/pressure. Old kernels have no "full" line for the CPU.
-func parseStall(b []byte) (s fleet.Stall, err error) {
-	some := false
-	for line := range strings.Lines(string(b)) {
-		f := strings.Fields(line)
-		if len(f) < 3 || (f[0] != "some" && f[0] != "full") {
-			continue
-		}
-		ten, err1 := share(f[1], "avg10=")
-		sixty, err2 := share(f[2], "avg60=")
-		if err1 != nil || err2 != nil {
-			return fleet.Stall{}, fmt.Errorf("unknown line %q", line)
-		}
-		if f[0] == "some" {
-			s.Some10, s.Some60, some = ten, sixty, true
-		} else {
-			s.Full10, s.Full60 = ten, sixty
-		}
-	}
-	if !some {
-		return fleet.Stall{}, fmt.Errorf("no line of averages")
-	}
-	return s, nil
-}
-
-func share(field, name string) (float64, error) {
-	text, ok := strings.CutPrefix(field, name)
-	if !ok {
-		return 0, fmt.Errorf("no %s in %q", name, field)
-	}
-	v, err := strconv.ParseFloat(text, 64)
-	if err == nil && !(v >= 0 && v <= 100) {
-		return 0, fmt.Errorf("%s is no share", field)
-	}
-	return v, err
+	// The kernel may take back a tick of I/O wait, so that idle grows by more than all.
+	return fleet.Some(max(0, 1-idle/all)), fleet.Some(stolen / all)
 }

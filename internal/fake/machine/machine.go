@@ -1,0 +1,184 @@
+// Package machine simulates a machine for the demo and for tests: the files of /proc, /sys and /etc that strata reads,
+// smartctl and statfs. It knows nothing of who reads them.
+package machine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Machine is a simulated machine. Its methods may be called from several goroutines.
+type Machine struct {
+	root string
+
+	mu      sync.Mutex
+	spec    Spec
+	state   State
+	boot    time.Time
+	boots   int
+	counts  counts
+	written map[string]string // what each file holds
+	moved   *sync.Cond        // the state was changed
+}
+
+// counts is what a kernel counts since boot.
+type counts struct {
+	cpu     [8]float64 // seconds of user, nice, system, idle, iowait, irq, softirq, steal
+	swapIn  float64    // pages
+	swapOut float64
+	io      map[string]ioCounts
+}
+
+type ioCounts struct{ reads, writes, readSectors, writeSectors, waitMS, busyMS float64 }
+
+// New writes the machine's files below dir, which may be empty, and returns it. Its time stands still until Advance
+// or Run.
+func New(dir string, s Spec) (*Machine, error) {
+	m := &Machine{root: dir, spec: s, state: s.State.clone(), written: map[string]string{}}
+	m.moved = sync.NewCond(&m.mu)
+	m.boot = time.Now().Add(-m.state.Up)
+	m.counts.io = map[string]ioCounts{}
+	if err := m.layout(); err != nil {
+		return nil, fmt.Errorf("simulating machine %s: %w", s.Hostname, err)
+	}
+	m.count(m.state.Up)
+	return m, m.write()
+}
+
+// Root is the folder that holds its proc, sys and etc.
+func (m *Machine) Root() string { return m.root }
+
+// Change changes the state and writes what follows from it.
+func (m *Machine) Change(how func(*State)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	next := m.state.clone()
+	how(&next)
+	m.state = next
+	m.moved.Broadcast()
+	return m.write()
+}
+
+// Advance lets time pass: counters grow and the machine is up for longer.
+func (m *Machine) Advance(d time.Duration) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.state.Up += d
+	m.count(d)
+	return m.write()
+}
+
+// Run lets time pass as it does, until ctx ends.
+func (m *Machine) Run(ctx context.Context) error {
+	const step = 250 * time.Millisecond
+	ticks := time.NewTicker(step)
+	defer ticks.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticks.C:
+			now := time.Now()
+			if err := m.Advance(now.Sub(last)); err != nil {
+				return err
+			}
+			last = now
+		}
+	}
+}
+
+// Reboot starts the machine anew: counters at zero, another boot id, nothing in swap.
+func (m *Machine) Reboot() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.boots++
+	m.boot, m.state.Up, m.state.SwapUsed = time.Now(), 0, 0
+	m.counts = counts{io: map[string]ioCounts{}}
+	return m.write()
+}
+
+// count adds to the counters what happens in a span of time.
+func (m *Machine) count(d time.Duration) {
+	s, seconds := &m.state, d.Seconds()
+	all := seconds * float64(m.spec.CPUs)
+	c := &m.counts.cpu
+	c[0] += all * s.Busy * 0.6
+	c[2] += all * s.Busy * 0.4
+	c[7] += all * s.Steal
+	c[3] += all * max(0, 1-s.Busy-s.Steal)
+	m.counts.swapIn += s.SwapIn * seconds / pageSize()
+	m.counts.swapOut += s.SwapOut * seconds / pageSize()
+	for disk, io := range s.IO {
+		c := m.counts.io[disk]
+		c.reads += io.Reads * seconds
+		c.writes += io.Writes * seconds
+		c.readSectors += io.ReadBytes * seconds / sector
+		c.writeSectors += io.WriteBytes * seconds / sector
+		c.waitMS += (io.Reads + io.Writes) * seconds * float64(io.Await) / float64(time.Millisecond)
+		c.busyMS += io.Util * seconds * 1000
+		m.counts.io[disk] = c
+	}
+}
+
+const sector = 512
+
+func pageSize() float64 { return float64(os.Getpagesize()) }
+
+func (s State) clone() State {
+	s.Pressure = maps.Clone(s.Pressure)
+	s.Temps = maps.Clone(s.Temps)
+	s.IO = maps.Clone(s.IO)
+	s.Mounts = slices.Clone(s.Mounts)
+	smart := make(map[string]*Report, len(s.Smart))
+	for disk, r := range s.Smart {
+		smart[disk] = r.clone()
+	}
+	s.Smart = smart
+	return s
+}
+
+// put writes a file if it changed, so that a reader sees either the old content or the new.
+func (m *Machine) put(name, content string) error {
+	if old, ok := m.written[name]; ok && old == content {
+		return nil
+	}
+	path := filepath.Join(m.root, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	next := filepath.Join(m.root, ".next")
+	if err := os.WriteFile(next, []byte(content), 0o644); err != nil {
+		return err
+	}
+	if err := os.Rename(next, path); err != nil {
+		return err
+	}
+	m.written[name] = content
+	return nil
+}
+
+// link makes a symbolic link at name to target, both below the root, relative as sysfs has them.
+func (m *Machine) link(name, target string) error {
+	path := filepath.Join(m.root, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	to, err := filepath.Rel(filepath.Dir(name), target)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return nil
+	}
+	return os.Symlink(to, path)
+}
+
+func milli(celsius float64) string { return fmt.Sprintf("%d\n", int64(math.Round(celsius*1000))) }
