@@ -1,0 +1,95 @@
+// Package config reads strata's own settings: what to watch, how often, and how the screen looks. Secrets are not
+// among them; those stay in clouds.yaml, kubeconfig and ssh-agent. It must not look at the world beyond its file.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"strata/internal/fleet"
+)
+
+// Config is what the file says, with the defaults for what it does not.
+type Config struct {
+	ReadOnly bool     // the cockpit starts without hands
+	Clouds   []string // of clouds.yaml; none means those the OpenStack clients would take
+	Contexts []string // of the kubeconfig; none means the current one
+	Poll     Poll
+	UI       UI
+	Audit    Audit
+}
+
+// Poll is how often the sources look.
+type Poll struct {
+	OpenStack time.Duration // changed servers; the lists that cost more are asked for less often
+	Host      time.Duration // load, temperatures and disk rates
+	Smart     time.Duration // SMART of each disk
+}
+
+// UI is how the screen looks.
+type UI struct {
+	ASCII bool // draw with ASCII characters only; otherwise it is found out
+	Mouse bool
+}
+
+// Audit is the log of what was done.
+type Audit struct {
+	Path string // absolute
+}
+
+// The least a poll may take: below it the looking would be a load of its own.
+const (
+	LeastOpenStack = 2 * time.Second
+	leastHost      = time.Second
+	leastSmart     = time.Minute
+)
+
+// Default is the configuration without a file.
+func Default(getenv func(string) string) Config {
+	return Config{
+		Poll:  Poll{OpenStack: 5 * time.Second, Host: 2 * time.Second, Smart: 5 * time.Minute},
+		UI:    UI{Mouse: true},
+		Audit: Audit{Path: filepath.Join(StateDir(getenv), "audit.jsonl")},
+	}
+}
+
+// Path is where the file is looked for: $XDG_CONFIG_HOME/strata/config.yaml.
+func Path(getenv func(string) string) string {
+	return filepath.Join(xdg(getenv, "XDG_CONFIG_HOME", ".config"), "strata", "config.yaml")
+}
+
+// StateDir is where the audit log and the program's own log are: $XDG_STATE_HOME/strata.
+func StateDir(getenv func(string) string) string {
+	return filepath.Join(xdg(getenv, "XDG_STATE_HOME", ".local/state"), "strata")
+}
+
+// xdg is a base folder of the XDG specification, which says that relative paths in its variables are ignored.
+func xdg(getenv func(string) string, variable, below string) string {
+	if dir := getenv(variable); filepath.IsAbs(dir) {
+		return dir
+	}
+	home := getenv("HOME")
+	if home == "" {
+		home = "/root" // a login without HOME: a rescue shell, an init script
+	}
+	return filepath.Join(home, below)
+}
+
+// Load reads the file at path. When it was not asked for by name, a missing one is as good as an empty one.
+func Load(path string, named bool, getenv func(string) string) (Config, error) {
+	text, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !named:
+		return Default(getenv), nil
+	case err != nil:
+		return Config{}, &fleet.Trouble{
+			Doing: "reading the configuration", Cause: err,
+			Fix: fmt.Sprintf("strata config init %s writes one to start from", path),
+		}
+	}
+	return Parse(path, text, Default(getenv))
+}

@@ -1,0 +1,156 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+func env(vars map[string]string) func(string) string { return func(k string) string { return vars[k] } }
+
+var home = env(map[string]string{"HOME": "/home/op"})
+
+func TestPathsFollowXDGAndIgnoreRelativeFolders(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		vars          map[string]string
+		config, state string
+	}{
+		{map[string]string{"HOME": "/home/op"}, "/home/op/.config/strata/config.yaml", "/home/op/.local/state/strata"},
+		{map[string]string{"HOME": "/home/op", "XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s"}, "/c/strata/config.yaml", "/s/strata"},
+		{map[string]string{"HOME": "/home/op", "XDG_CONFIG_HOME": "c", "XDG_STATE_HOME": "./s"}, "/home/op/.config/strata/config.yaml", "/home/op/.local/state/strata"},
+	} {
+		if got := Path(env(c.vars)); got != c.config {
+			t.Errorf("Path with %v = %s, want %s", c.vars, got, c.config)
+		}
+		if got := StateDir(env(c.vars)); got != c.state {
+			t.Errorf("StateDir with %v = %s, want %s", c.vars, got, c.state)
+		}
+	}
+}
+
+func TestExampleIsTheDefaults(t *testing.T) {
+	t.Parallel()
+	got, err := Parse("example", []byte(Example), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default(home)
+	want.Clouds, want.Contexts, want.Audit.Path = []string{}, []string{}, ""
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the example says\n%+v, the defaults are\n%+v", got, want)
+	}
+}
+
+// The example must name every key, or nobody learns of it.
+func TestExampleNamesEveryKey(t *testing.T) {
+	t.Parallel()
+	uncommented := strings.NewReplacer("#audit:", "audit:", "#  path:", "  path:").Replace(Example)
+	var shown map[string]any
+	if err := yaml.Unmarshal([]byte(uncommented), &shown); err != nil {
+		t.Fatal(err)
+	}
+	var missing func(reflect.Type, map[string]any, string)
+	missing = func(typ reflect.Type, in map[string]any, at string) {
+		for i := range typ.NumField() {
+			key := typ.Field(i).Tag.Get("yaml")
+			v, ok := in[key]
+			if !ok {
+				t.Errorf("the example does not show %s%s", at, key)
+			} else if typ.Field(i).Type.Kind() == reflect.Struct {
+				inner, _ := v.(map[string]any)
+				missing(typ.Field(i).Type, inner, at+key+".")
+			}
+		}
+	}
+	missing(reflect.TypeFor[file](), shown, "")
+	if _, err := Parse("example", []byte(uncommented), Default(home)); err != nil {
+		t.Errorf("the example without its comment marks: %v", err)
+	}
+}
+
+func TestWhatIsLeftOutKeepsItsDefault(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "# nothing\n", "---\n", "poll:\n", "ui:\n  ascii:\n", "{}"} {
+		got, err := Parse("f", []byte(text), Default(home))
+		if err != nil || !reflect.DeepEqual(got, Default(home)) {
+			t.Errorf("%q gives %+v, %v; want the defaults", text, got, err)
+		}
+	}
+	got, err := Parse("f", []byte("clouds: [home, lab]\npoll: {openstack: 1m30s}\nui: {mouse: false}\naudit: {path: /a.jsonl}\n"), Default(home))
+	want := Default(home)
+	want.Clouds, want.Poll.OpenStack, want.UI.Mouse, want.Audit.Path = []string{"home", "lab"}, 90*time.Second, false, "/a.jsonl"
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
+	}
+}
+
+func TestFaultsPointAtTheirPlace(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ text, shown string }{
+		{"readOnly: false\npolll:\n  openstack: 5s\n", "f:2:1: there is no key \"polll\" here; strata config init - shows them all\n    2 | polll:\n      | ^"},
+		{"poll:\n  openstack: 1s\n", "f:2:14: 1s is too often; the least is 2s\n    2 |   openstack: 1s\n      |              ^"},
+		{"poll:\n  openstack: 5\n", "f:2:14: \"5\" is no time; write it as 5s, 2m or 1h30m\n    2 |   openstack: 5\n      |              ^"},
+		{"poll:\n  host: -3s\n", "f:2:9: -3s is too often; the least is 1s\n    2 |   host: -3s\n      |         ^"},
+		{"readOnly: maybe\n", "f:1:11: \"maybe\" is neither true nor false\n    1 | readOnly: maybe\n      |           ^"},
+		{"audit:\n  path: here\n", "f:2:9: \"here\" is no absolute path\n    2 |   path: here\n      |         ^"},
+		{"poll:\n\topenstack: 5s\n", "f:2:1: found character '\t' that cannot start any token\n    2 | \topenstack: 5s\n      | ^"},
+	} {
+		_, err := Parse("f", []byte(c.text), Default(home))
+		var f *Fault
+		if !errors.As(err, &f) {
+			t.Errorf("%q gives %v, want a fault", c.text, err)
+			continue
+		}
+		if got := f.Show(); got != c.shown {
+			t.Errorf("%q shows\n%s\nwant\n%s", c.text, got, c.shown)
+		}
+	}
+	for _, text := range []string{"clouds: a\n", "poll: 5\n", "a: b: c\n", "[1, 2]\n", "readOnly: true\nreadOnly: false\n", "readOnly: true\n---\nreadOnly: false\n"} {
+		if got, err := Parse("f", []byte(text), Default(home)); err == nil {
+			t.Errorf("%q is taken as %+v", text, got)
+		}
+	}
+}
+
+func TestOnlyANamedFileMustBeThere(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if got, err := Load(path, false, home); err != nil || !reflect.DeepEqual(got, Default(home)) {
+		t.Errorf("without a file: %+v, %v", got, err)
+	}
+	if _, err := Load(path, true, home); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a named file that is missing: %v", err)
+	}
+	if err := os.WriteFile(path, []byte("readOnly: true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Load(path, false, home); err != nil || !got.ReadOnly {
+		t.Errorf("with a file: %+v, %v", got, err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(Example))
+	f.Add([]byte("poll:\n  openstack: 1s\n"))
+	f.Add([]byte("clouds: [a, b]\n---\nx: 1\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := Parse("f", text, Default(home))
+		if err != nil {
+			var fault *Fault
+			if errors.As(err, &fault) && fault.Show() == "" {
+				t.Error("a fault without words")
+			}
+			return
+		}
+		if c.Poll.OpenStack < LeastOpenStack || c.Poll.Host < leastHost || c.Poll.Smart < leastSmart {
+			t.Errorf("%q gives polls of %+v", text, c.Poll)
+		}
+	})
+}

@@ -1,0 +1,32 @@
+package config
+
+// Example is a configuration with every key at its default, for `strata config init`.
+const Example = `# strata's settings. Every line shows the default; a key that is left out keeps it.
+# Secrets do not belong here: strata takes them from clouds.yaml, the kubeconfig and ssh-agent.
+# strata config check tells whether this file is good.
+
+# Start without the ability to change anything, as "strata watch" does.
+readOnly: false
+
+# Clouds of clouds.yaml to watch. Empty: OS_CLOUD, else the OS_* variables, else every cloud of the file.
+clouds: []
+
+# Contexts of the kubeconfig to watch. Empty: the current one.
+contexts: []
+
+# How often to look. Kubernetes is not polled: its API server pushes.
+poll:
+  openstack: 5s # changed servers, not below 2s
+  host: 2s      # load, temperatures and disk rates, not below 1s
+  smart: 5m     # SMART of each disk, not below 1m
+
+ui:
+  # Draw with ASCII characters only. Without this it is found out from the locale and TERM.
+  ascii: false
+  mouse: true
+
+# Where each deed is written down, as an absolute path.
+# The default is $XDG_STATE_HOME/strata/audit.jsonl, which is mostly ~/.local/state/strata/audit.jsonl.
+#audit:
+#  path: /var/log/strata/audit.jsonl
+`
