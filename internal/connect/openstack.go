@@ -203,6 +203,15 @@ func (o *OpenStack) Compute(ctx context.Context, minor int) (*gophercloud.Servic
 	}, nil
 }
 
+// Keystone returns a client of the identity API, version 3. It logs in when needed.
+func (o *OpenStack) Keystone(ctx context.Context) (*gophercloud.ServiceClient, error) {
+	provider, err := o.Provider(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &gophercloud.ServiceClient{ProviderClient: provider, Endpoint: o.Cloud.AuthURL(), Type: "identity"}, nil
+}
+
 // Renegotiate forgets which microversions are there: Nova was upgraded or rolled back while strata ran.
 func (o *OpenStack) Renegotiate() {
 	o.mu.Lock()

@@ -150,7 +150,7 @@ func (c Cloud) fix(err error) string {
 	var login *LoginError
 	if errors.As(err, &login) {
 		if a, ok := AnswerOf(err); ok && (a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden) {
-			return fmt.Sprintf("check user, password and project in %s; try: %s token issue", c.From, c.command())
+			return fmt.Sprintf("check user, password and project in %s; try: %s token issue", c.From, c.Command())
 		}
 	}
 	if a, ok := AnswerOf(err); ok {
@@ -165,7 +165,7 @@ func (c Cloud) fix(err error) string {
 	var timeout net.Error
 	switch {
 	case errors.As(err, &endpoint):
-		return fmt.Sprintf("check region_name and interface in %s; see: %s catalog show compute", c.From, c.command())
+		return fmt.Sprintf("check region_name and interface in %s; see: %s catalog show compute", c.From, c.Command())
 	case errors.As(err, &authority), errors.As(err, &verify):
 		return fmt.Sprintf("name the cloud's CA file: cacert in %s, or OS_CACERT", c.From)
 	case errors.As(err, &dns):
@@ -177,7 +177,7 @@ func (c Cloud) fix(err error) string {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return "it took the connection and did not answer: see the API's log and its database on the controller"
 	}
-	return "try: " + c.command() + " server list"
+	return "try: " + c.Command() + " server list"
 }
 
 func (c Cloud) fixAnswer(a *Answer) string {
@@ -185,19 +185,19 @@ func (c Cloud) fixAnswer(a *Answer) string {
 	case a.Status == http.StatusUnauthorized:
 		return "the API does not accept Keystone's token: see keystone_authtoken in nova.conf on the controller"
 	case a.Status == http.StatusForbidden:
-		return "the role of this user is not enough; see: " + c.command() + " role assignment list --names --user USER"
+		return "the role of this user is not enough; see: " + c.Command() + " role assignment list --names --user USER"
 	case a.Status == http.StatusNotFound:
-		return "check the endpoint: " + c.command() + " catalog show compute"
+		return "check the endpoint: " + c.Command() + " catalog show compute"
 	case a.Status == http.StatusTooManyRequests:
 		return "the API limits the rate; poll less often, or raise the limit"
 	case a.Status >= 500:
 		return "see the log of nova-api and keystone on the controller"
 	}
-	return "try: " + c.command() + " server list"
+	return "try: " + c.Command() + " server list"
 }
 
-// command is how the openstack command line names this cloud.
-func (c Cloud) command() string {
+// Command is how the openstack command line is told to use this cloud.
+func (c Cloud) Command() string {
 	if c.Name == EnvCloud {
 		return "openstack"
 	}

@@ -108,14 +108,15 @@ type Place struct {
 
 // ServerAction is one entry of os-instance-actions. Times are UTC with whole seconds.
 type ServerAction struct {
-	Action  string        `json:"action"` // create, stop, start, reboot, ...
-	Request string        `json:"requestId"`
-	User    string        `json:"userId,omitempty"` // "" when nova acted by itself
-	Project string        `json:"projectId,omitempty"`
-	Start   time.Time     `json:"start"`
-	Updated time.Time     `json:"updated,omitzero"` // since 2.58
-	Message string        `json:"message,omitempty"`
-	Events  []ActionEvent `json:"events,omitempty"`
+	Action   string        `json:"action"` // create, stop, start, reboot, ...
+	Request  string        `json:"requestId"`
+	User     string        `json:"userId,omitempty"`   // "" when nova acted by itself
+	UserName string        `json:"userName,omitempty"` // "" when Keystone does not tell this token
+	Project  string        `json:"projectId,omitempty"`
+	Start    time.Time     `json:"start"`
+	Updated  time.Time     `json:"updated,omitzero"` // since 2.58
+	Message  string        `json:"message,omitempty"`
+	Events   []ActionEvent `json:"events,omitempty"`
 }
 
 // ByNova reports whether nova itself did it: a periodic task or a lifecycle event, not a person with a token.
