@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -82,8 +83,6 @@ func (n *Node) Health() Health {
 	switch {
 	case !ok:
 		return Health{StateUnknown, "no Ready condition"}
-	case ready.Status == "Unknown":
-		return Health{StateBad, "NotReady (no heartbeat)"}
 	case ready.Status != "True":
 		return Health{StateBad, "NotReady"}
 	}
@@ -188,7 +187,12 @@ func (p *Pod) Health() Health {
 
 // waits tells the reasons a pod passes through on its way up from those it gets stuck in.
 func waits(reason string) bool {
-	return reason == "" || reason == "ContainerCreating" || reason == "PodInitializing"
+	switch reason {
+	case "", "ContainerCreating", "PodInitializing", "SchedulingGated":
+		return true
+	}
+	// Init:1/3 counts init containers; Init:Error and the like have no slash.
+	return strings.HasPrefix(reason, "Init:") && strings.Contains(reason, "/")
 }
 
 // Event is a Kubernetes Warning event.
