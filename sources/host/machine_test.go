@@ -3,8 +3,6 @@ package host
 import (
 	"context"
 	"math"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,8 +15,6 @@ import (
 
 	"strata/internal/fake/machine"
 	"strata/internal/fleet"
-	"strata/sources"
-	"strata/sources/sourcetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -413,68 +409,6 @@ func TestUnchangedObjectsKeepTheirPointers(t *testing.T) {
 		}
 		if same && !reflect.DeepEqual(seen[0][i], seen[1][i]) {
 			t.Errorf("%v changed in place", seen[0][i].Ref())
-		}
-	}
-}
-
-func TestConformance(t *testing.T) {
-	spec, err := machine.OpenstackHost()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := machine.New(t.TempDir(), spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	source := func() sources.Source {
-		return New(Config{Name: "alpha", Root: m.Root(), Every: 10 * time.Millisecond, Smartctl: m.Smartctl, Statfs: m.Statfs})
-	}
-	for _, c := range []struct {
-		scope string
-		extra fleet.Ref
-		file  string // what is gone when the scope is broken
-		add   func(*machine.State)
-		drop  func(*machine.State)
-	}{
-		{
-			scope: ScopeFilesystems, file: "/proc/1/mountinfo",
-			extra: fleet.Ref{Kind: fleet.KindFilesystem, Source: "host/alpha", Name: "/srv"},
-			add: func(st *machine.State) {
-				st.Mounts = append(st.Mounts, machine.Mount{Point: "/srv", Device: "/dev/sda1", Type: "ext4", Total: 1 << 30})
-			},
-			drop: func(st *machine.State) { st.Mounts = st.Mounts[:3] },
-		},
-	} {
-		t.Run(c.scope, func(t *testing.T) {
-			do := func(how func(*machine.State)) func() {
-				return func() {
-					if err := m.Change(how); err != nil {
-						t.Error(err)
-					}
-				}
-			}
-			sourcetest.Run(t, sourcetest.Harness{
-				New: source, Scope: c.scope, Extra: c.extra, Add: do(c.add), Remove: do(c.drop),
-				Break: rename(t, m.Root()+c.file, m.Root()+c.file+".away"),
-				Heal:  rename(t, m.Root()+c.file+".away", m.Root()+c.file),
-			})
-		})
-	}
-	t.Run(ScopeDisks, func(t *testing.T) {
-		block, parked := m.Root()+"/sys/block", filepath.Join(m.Root(), "parked")
-		rename(t, block+"/sda", parked)()
-		sourcetest.Run(t, sourcetest.Harness{
-			New: source, Scope: ScopeDisks, Extra: fleet.Ref{Kind: fleet.KindDisk, Source: "host/alpha", Name: "sda"},
-			Add: rename(t, parked, block+"/sda"), Remove: rename(t, block+"/sda", parked),
-			Break: rename(t, block, block+".away"), Heal: rename(t, block+".away", block),
-		})
-	})
-}
-
-func rename(t *testing.T, from, to string) func() {
-	return func() {
-		if err := os.Rename(from, to); err != nil {
-			t.Error(err)
 		}
 	}
 }

@@ -65,17 +65,17 @@ func realMounts(all []mountLine) (kept []mountLine) {
 		"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat", "exfat", "ntfs3", "jfs", "bcachefs", "zfs", "ocfs2", "gfs2",
 		"nfs", "nfs4", "cifs", "smb3", "ceph", "fuse.glusterfs", "fuse.ceph-fuse", "fuse.sshfs", "fuseblk", "virtiofs", "9p",
 	}
-	best, points := map[string]mountLine{}, map[string]string{}
-	for _, m := range all {
-		if !slices.Contains(real, m.fstype) {
+	// What is mounted over another mount hides it.
+	top := map[string]int{}
+	for i, m := range all {
+		top[m.point] = i
+	}
+	best := map[string]mountLine{}
+	for i, m := range all {
+		if top[m.point] != i || !slices.Contains(real, m.fstype) {
 			continue
 		}
 		key := m.number + " " + m.device
-		// What is mounted over another mount hides it.
-		if below, ok := points[m.point]; ok && below != key && best[below].point == m.point {
-			delete(best, below)
-		}
-		points[m.point] = key
 		if old, ok := best[key]; !ok || nearer(m, old) {
 			best[key] = m
 		}

@@ -35,21 +35,25 @@ const (
 	exitAsleep  = 3 // what -n standby,3 asks for
 )
 
-// number is a JSON value that should be a number. Whatever else it turns out to be is no number, and no error: one odd
-// field must not cost the report.
-type number string
+// scalar is a JSON value that should be a number or a truth. Whatever else it turns out to be is missing, and no error:
+// one odd field must not cost the report.
+type scalar string
 
-func (n *number) UnmarshalJSON(b []byte) error {
-	*n = number(strings.Trim(string(b), `"`))
+func (n *scalar) UnmarshalJSON(b []byte) error {
+	*n = scalar(strings.Trim(string(b), `"`))
 	return nil
 }
 
-func (n number) uint() (uint64, bool) {
+func (n scalar) truth() fleet.Opt[bool] {
+	return fleet.Opt[bool]{V: n == "true", OK: n == "true" || n == "false"}
+}
+
+func (n scalar) uint() (uint64, bool) {
 	v, err := strconv.ParseUint(string(n), 10, 64)
 	return v, err == nil
 }
 
-func (n number) int() fleet.Opt[int] {
+func (n scalar) int() fleet.Opt[int] {
 	v, err := strconv.ParseInt(string(n), 10, 32)
 	return fleet.Opt[int]{V: int(v), OK: err == nil}
 }
@@ -63,19 +67,19 @@ type smartJSON struct {
 	ModelFamily string                         `json:"model_family"`
 	ModelName   string                         `json:"model_name"`
 	Serial      string                         `json:"serial_number"`
-	Status      struct{ Passed *bool }         `json:"smart_status"`
-	NVMe        map[string]number              `json:"nvme_smart_health_information_log"`
+	Status      struct{ Passed scalar }        `json:"smart_status"`
+	NVMe        map[string]scalar              `json:"nvme_smart_health_information_log"`
 	ATA         struct{ Table []ataAttribute } `json:"ata_smart_attributes"`
-	Temperature struct{ Current number }       `json:"temperature"`
-	PowerOn     struct{ Hours number }         `json:"power_on_time"`
-	Cycles      number                         `json:"power_cycle_count"`
+	Temperature struct{ Current scalar }       `json:"temperature"`
+	PowerOn     struct{ Hours scalar }         `json:"power_on_time"`
+	Cycles      scalar                         `json:"power_cycle_count"`
 }
 
 type ataAttribute struct {
-	ID   number `json:"id"`
+	ID   scalar `json:"id"`
 	Name string `json:"name"`
 	Raw  struct {
-		Value  number `json:"value"`
+		Value  scalar `json:"value"`
 		String string `json:"string"`
 	} `json:"raw"`
 }
@@ -94,7 +98,7 @@ func parseSmart(out []byte, code int, at time.Time) (report, error) {
 			r.troubles = append(r.troubles, m.String)
 		}
 	}
-	if code == exitAsleep && j.Status.Passed == nil {
+	if code == exitAsleep && j.Status.Passed == "" {
 		r.asleep = true
 		return r, nil
 	}
@@ -110,10 +114,7 @@ func parseSmart(out []byte, code int, at time.Time) (report, error) {
 	}
 	health := &fleet.Smart{
 		At: at, Celsius: celsius(j.Temperature.Current), Hours: j.PowerOn.Hours.int(), Cycles: j.Cycles.int(),
-		SMR: strings.Contains(j.ModelFamily, "SMR"),
-	}
-	if j.Status.Passed != nil {
-		health.Passed = fleet.Some(*j.Status.Passed)
+		SMR: strings.Contains(j.ModelFamily, "SMR"), Passed: j.Status.Passed.truth(),
 	}
 	if len(j.NVMe) > 0 {
 		r.nvme(health, &j)
@@ -127,7 +128,7 @@ func parseSmart(out []byte, code int, at time.Time) (report, error) {
 	return r, nil
 }
 
-func celsius(n number) fleet.Opt[float64] {
+func celsius(n scalar) fleet.Opt[float64] {
 	v := n.int()
 	return fleet.Opt[float64]{V: float64(v.V), OK: v.OK}
 }

@@ -55,15 +55,19 @@ func New(dir string, s Spec) (*Machine, error) {
 // Root is the folder that holds its proc, sys and etc.
 func (m *Machine) Root() string { return m.root }
 
-// Change changes the state and writes what follows from it.
+// Change changes the state and writes what follows from it. On an error the state is as before.
 func (m *Machine) Change(how func(*State)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	next := m.state.clone()
-	how(&next)
-	m.state = next
+	before := m.state
+	m.state = before.clone()
+	how(&m.state)
+	if err := m.write(); err != nil {
+		m.state = before
+		return err
+	}
 	m.moved.Broadcast()
-	return m.write()
+	return nil
 }
 
 // Advance lets time pass: counters grow and the machine is up for longer.

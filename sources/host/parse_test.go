@@ -1,0 +1,245 @@
+package host
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"strata/internal/fleet"
+)
+
+func fixture(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Each report is what smartctl 7.3 printed in the situation that its name tells.
+func TestParseSmart(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		file     string
+		code     int
+		passed   fleet.Opt[bool]
+		warning  fleet.Opt[int]
+		celsius  fleet.Opt[float64]
+		told     bool // anything of health
+		tallies  int
+		troubles string
+	}{
+		{"nvme0", 0, fleet.Some(true), fleet.Some(0), fleet.Some(50.0), true, 5, ""},
+		{"nvme0-crit2", 8, fleet.Some(false), fleet.Some(2), fleet.Some(50.0), true, 5, ""},
+		{"nvme0-crit8", 8, fleet.Some(false), fleet.Some(8), fleet.Some(50.0), true, 5, ""},
+		{"nvmet-errors", 0, fleet.Some(true), fleet.Some(0), fleet.Opt[float64]{}, true, 3, ""},
+		{"nvme-denied", 2, fleet.Opt[bool]{}, fleet.Opt[int]{}, fleet.Opt[float64]{}, false, 0, "Smartctl open device: /dev/nvme0 failed: Permission denied"},
+		{"nvme-no-sysadmin", 2, fleet.Opt[bool]{}, fleet.Opt[int]{}, fleet.Opt[float64]{}, false, 0, "Read NVMe Identify Controller failed: NVME_IOCTL_ADMIN_CMD: Permission denied"},
+		{"sda", 0, fleet.Some(true), fleet.Opt[int]{}, fleet.Some(31.0), true, 1, ""},
+		{"sda-no-rawio", 0, fleet.Opt[bool]{}, fleet.Opt[int]{}, fleet.Opt[float64]{}, false, 0, ""},
+		{"sda-no-rawio-dsat", 2, fleet.Opt[bool]{}, fleet.Opt[int]{}, fleet.Opt[float64]{}, false, 0, "smartctl could not open or identify the disk"},
+		{"scsidebug", 4, fleet.Some(true), fleet.Opt[int]{}, fleet.Some(38.0), true, 0, "a SMART command failed, or a checksum was wrong"},
+		{"scsidebug-fail", 8, fleet.Some(false), fleet.Opt[int]{}, fleet.Some(38.0), true, 0, ""},
+		{"vda", 1, fleet.Opt[bool]{}, fleet.Opt[int]{}, fleet.Opt[float64]{}, false, 0, "/dev/vda: Unable to detect device type"},
+	} {
+		r, err := parseSmart(fixture(t, "smartctl/smartctl-a-"+c.file+".json"), c.code, now)
+		if err != nil {
+			t.Errorf("%s: %v", c.file, err)
+			continue
+		}
+		if got := strings.Join(r.troubles, "; "); got != c.troubles || len(r.tallies) != c.tallies || (r.smart != nil) != c.told {
+			t.Errorf("%s: %d counters, told %v, troubles %q; want %d, %v, %q", c.file, len(r.tallies), r.smart != nil, got, c.tallies, c.told, c.troubles)
+		}
+		if r.smart == nil {
+			continue
+		}
+		if s := r.smart; s.Passed != c.passed || s.Warning != c.warning || s.Celsius != c.celsius || s.SparePct.OK || s.At != now {
+			t.Errorf("%s: %+v, want passed %v, warning %v, celsius %v", c.file, s, c.passed, c.warning, c.celsius)
+		}
+	}
+}
+
+func TestParseSmartToleratesOddFields(t *testing.T) {
+	t.Parallel()
+	r, err := parseSmart([]byte(`{"smart_status":{"passed":"who knows"},"power_cycle_count":{"x":1},"power_on_time":{"hours":7},
+		"nvme_smart_health_information_log":{"media_errors":18446744073709551615,"num_err_log_entries":36893488147419103232,"unsafe_shutdowns":"12"}}`), 0, time.Time{})
+	want := []tally{{"media_errors", 1<<64 - 1}, {"unsafe_shutdowns", 12}}
+	if err != nil || r.smart.Passed.OK || r.smart.Cycles.OK || r.smart.Hours.V != 7 || !slices.Equal(r.tallies, want) {
+		t.Errorf("got %+v %+v, %v", r, r.smart, err)
+	}
+	if _, err := parseSmart([]byte("smartctl: command line error"), 1, time.Time{}); err == nil {
+		t.Error("text that is no JSON was taken")
+	}
+	// Asleep, as -n standby,3 asks for; but a whole report may also end with bits 0 and 1.
+	r, err = parseSmart([]byte(`{"smartctl":{"exit_status":3}}`), 3, time.Time{})
+	if err != nil || !r.asleep {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+func TestRawValues(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		id     int
+		value  scalar
+		text   string
+		want   uint64
+		wantOK bool
+	}{
+		{5, "196616", "8 (0 3)", 8, true},
+		{197, "16", "16", 16, true},
+		{188, "4295032833", "1 1 1", 1, true},
+		{188, "65536", "0 1 0", 0, true},
+		{198, "12", "", 12, true},
+		{199, "0x1", "?", 0, false},
+	} {
+		var a ataAttribute
+		a.Raw.Value, a.Raw.String = c.value, c.text
+		if v, ok := a.count(c.id); v != c.want || ok != c.wantOK {
+			t.Errorf("attribute %d, raw %s %q: %d %v, want %d %v", c.id, c.value, c.text, v, ok, c.want, c.wantOK)
+		}
+	}
+}
+
+func TestThermalLines(t *testing.T) {
+	t.Parallel()
+	got := thermalLines([]string{"SMART/Health Information (NVMe Log 0x02, NSID 0xffffffff)", "Thermal Temp. 2 Transition Count:   7"})
+	if got["thermal_temp2_transitions"] != 7 || len(got) != 2 {
+		t.Errorf("got %v", got)
+	}
+	if got := thermalLines([]string{"Thermal Temp. 2 Transition Count:   7"}); got != nil {
+		t.Errorf("a text without the health log: %v", got)
+	}
+}
+
+func TestParseScan(t *testing.T) {
+	t.Parallel()
+	types, err := parseScan(fixture(t, "smartctl/smartctl-scan-open.json"))
+	if err != nil || types["/dev/sda"] != "sat" || types["/dev/nvme0"] != "nvme" {
+		t.Errorf("got %v, %v", types, err)
+	}
+}
+
+func TestDiskstats(t *testing.T) {
+	t.Parallel()
+	all := parseDiskstats(fixture(t, "diskstats.txt"))
+	want := ioCounts{reads: 227, readSectors: 8653, readMS: 561, writes: 197451, writeSectors: 102603584, writeMS: 95630, busyMS: 94596}
+	if all["nvme0n1"] != want || len(all) != 16 {
+		t.Errorf("got %+v of %d", all["nvme0n1"], len(all))
+	}
+	before := want
+	before.writes, before.writeMS, before.busyMS, before.writeSectors = want.writes-10, want.writeMS-25, want.busyMS-500, want.writeSectors-2048
+	io := want.since(before, time.Second)
+	if io.WritesSec.V != 10 || io.WriteBytesSec.V != 1<<20 || io.Await.V != 2500*time.Microsecond || io.Util.V != 0.5 || io.ReadsSec != fleet.Some(0.0) {
+		t.Errorf("got %+v", io)
+	}
+	wrapped := want
+	wrapped.writeMS = 5 // 32 bits wide
+	if io := wrapped.since(before, time.Second); io.Await.OK || !io.WritesSec.OK || !io.Util.OK {
+		t.Errorf("after a wrap of the time: %+v", io)
+	}
+	if io := before.since(want, time.Second); io.WritesSec.OK || io.Util.OK || io.Await.OK || io.ReadsSec != fleet.Some(0.0) {
+		t.Errorf("after a reset: %+v", io)
+	}
+	if io := want.since(before, 0); io != (fleet.DiskIO{Await: io.Await}) {
+		t.Errorf("in no time: %+v", io)
+	}
+}
+
+func TestStallAndVmstat(t *testing.T) {
+	t.Parallel()
+	lines := strings.SplitAfter(string(fixture(t, "pressure.txt")), "\n")
+	got, err := parseStall([]byte(lines[2] + lines[3]))
+	if err != nil || got != (fleet.Stall{Some10: 0.18, Some60: 1.63, Full10: 0.08, Full60: 1.19}) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got, err = parseStall([]byte(lines[0])); err != nil || got.Some10 != 11.46 || got.Full10 != 0 {
+		t.Errorf("a CPU without a full line: %+v, %v", got, err)
+	}
+	if _, err = parseStall(nil); err == nil {
+		t.Error("an empty file is no calm")
+	}
+	if pages, ok := parseVmstat(fixture(t, "vmstat.txt")); !ok || pages != (swapPages{317581, 464453}) {
+		t.Errorf("got %+v, %v", pages, ok)
+	}
+	if _, ok := parseVmstat([]byte("pswpin 1\n")); ok {
+		t.Error("half of it is not there")
+	}
+}
+
+func TestReadingAndLimit(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]fleet.Opt[float64]{
+		"42000\n": fleet.Some(42.0), "-5000": fleet.Some(-5.0), "0": fleet.Some(0.0), "-273150": {}, "": {}, "N/A": {}, "255000": {},
+	} {
+		if got, why := reading(text); got != want || (why == "") != want.OK {
+			t.Errorf("reading(%q) = %v, %q; want %v", text, got, why, want)
+		}
+	}
+	for text, want := range map[string]fleet.Opt[float64]{"84000": fleet.Some(84.0), "0": {}, "-273150": {}, "65261850": {}, "150000": fleet.Some(150.0), "": {}} {
+		if got := limit(text); got != want {
+			t.Errorf("limit(%q) = %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestRealMounts(t *testing.T) {
+	t.Parallel()
+	table := `22 1 0:21 / /proc rw - proc proc rw
+30 1 253:0 / / rw,relatime shared:1 - xfs /dev/mapper/rl-root rw,attr2
+31 30 253:0 /var/lib/kubelet/x /var/lib/kubelet/pods/1/volume-subpaths/x rw - xfs /dev/mapper/rl-root rw
+32 30 259:1 / /boot rw - xfs /dev/nvme0n1p1 rw
+33 30 0:44 / /var/lib/containers/merged rw - overlay overlay rw
+34 30 0:50 / /data rw - btrfs /dev/sdb rw,subvol=/data
+35 30 0:50 /home /home rw - btrfs /dev/sdb rw,subvol=/home
+36 30 0:60 / /mnt/with\040space ro - nfs4 nas:/export rw
+odd line
+37 30 8:1 / /old rw - ext4 /dev/sda1 rw
+38 37 8:17 / /old rw - ext4 /dev/sdb1 ro
+`
+	var got []string
+	for _, m := range realMounts(parseMountinfo([]byte(table))) {
+		word := m.point + "=" + m.device
+		if m.readOnly {
+			word += " ro"
+		}
+		got = append(got, word)
+	}
+	want := []string{"/=/dev/mapper/rl-root", "/boot=/dev/nvme0n1p1", "/data=/dev/sdb", "/mnt/with space=nas:/export ro", "/old=/dev/sdb1 ro"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+}
+
+func TestHypervisor(t *testing.T) {
+	t.Parallel()
+	guest, metal := "processor : 0\nflags : fpu hypervisor lm\n", "processor : 0\nflags : fpu vmx lm\n"
+	for _, c := range []struct{ vendor, product, xen, cpuinfo, want string }{
+		{"OpenStack Foundation", "OpenStack Nova", "", guest, "kvm"},
+		{"Red Hat", "KVM", "", guest, "kvm"},
+		{"VMware, Inc.", "VMware Virtual Platform", "", guest, "vmware"},
+		{"Microsoft Corporation", "Virtual Machine", "", guest, "hyperv"},
+		{"Microsoft Corporation", "Surface Laptop", "", metal, ""},
+		{"Amazon EC2", "m5.metal", "", metal, ""},
+		{"Xen", "HVM domU", "xen", guest, "xen"},
+		{"", "", "", guest, "unknown hypervisor"},
+		{"QEMU", "QEMU Virtual Machine", "", "processor : 0\nFeatures : fp\n", "kvm"},
+	} {
+		if got := hypervisor(c.vendor, c.product, c.xen, c.cpuinfo); got != c.want {
+			t.Errorf("%s %s: %q, want %q", c.vendor, c.product, got, c.want)
+		}
+	}
+}
+
+func TestSwaps(t *testing.T) {
+	t.Parallel()
+	total, used := parseSwaps([]byte("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/swap\\040file file 1048572 1024 -2\n/dev/vdb partition 2048 0 -3\n"))
+	if total != (1048572+2048)*1024 || used != 1024*1024 {
+		t.Errorf("got %d, %d", total, used)
+	}
+}

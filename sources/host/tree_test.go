@@ -1,0 +1,138 @@
+package host
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"strata/internal/fleet"
+)
+
+// plant writes files and links ("-> target") below a new root.
+func plant(t *testing.T, files map[string]string) tree {
+	t.Helper()
+	root := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if len(content) > 3 && content[:3] == "-> " {
+			err = os.Symlink(content[3:], path)
+		} else {
+			err = os.WriteFile(path, []byte(content), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return tree(root)
+}
+
+func planted(t *testing.T, files map[string]string) (*source, *notes) {
+	t.Helper()
+	return New(Config{Name: "alpha", Root: string(plant(t, files))}).(*source), newNotes()
+}
+
+func TestMdArray(t *testing.T) {
+	t.Parallel()
+	s, n := planted(t, map[string]string{
+		"sys/block/md0/size": "2048", "sys/block/md0/md/degraded": "1\n", "sys/block/md0/md/mismatch_cnt": "128",
+		"sys/block/md0/md/dev-sda1/errors": "0", "sys/block/md0/md/dev-sdb1/errors": "7",
+		"sys/block/loop0/size": "8", "sys/block/nbd0/size": "0", "sys/block/zram0/size": "99", "sys/block/sr0/size": "99",
+		"proc/diskstats": "",
+	})
+	facts, err := newDisks(s, newSmartBook(s, n), n).look(t.Context(), time.Now())
+	if err != nil || len(facts) != 1 {
+		t.Fatalf("got %v, %v; want md0 alone", facts, err)
+	}
+	d := facts[0].(*fleet.Disk)
+	got := map[string]uint64{}
+	for _, c := range d.Counters {
+		got[c.Name] = c.Value
+	}
+	if d.Bus != "md" || d.Bytes != 1<<20 || len(got) != 4 || got["degraded"] != 1 || got["mismatch_cnt"] != 128 || got["errors_sdb1"] != 7 {
+		t.Errorf("got %+v, counters %v", d, got)
+	}
+}
+
+func TestBtrfsErrors(t *testing.T) {
+	t.Parallel()
+	s, n := planted(t, map[string]string{
+		"proc/1/mountinfo":                            "30 1 0:33 / /data rw - btrfs /dev/mapper/vault rw,subvol=/\n",
+		"sys/block/dm-3/dm/name":                      "vault\n",
+		"sys/fs/btrfs/1f2e/devices/dm-3":              "",
+		"sys/fs/btrfs/1f2e/devinfo/1/error_stats":     "write_errs 2\nread_errs 0\nflush_errs 0\ncorruption_errs 1\ngeneration_errs 0\n",
+		"sys/fs/btrfs/1f2e/devinfo/2/error_stats":     "write_errs 3\nread_errs 0\nflush_errs 0\ncorruption_errs 0\ngeneration_errs 0\n",
+		"sys/fs/btrfs/features/supported_sectorsizes": "4096",
+	})
+	m := newMounts(s, n)
+	facts, err := m.look(t.Context(), time.Now())
+	if err != nil || len(facts) != 1 {
+		t.Fatalf("got %v, %v", facts, err)
+	}
+	f := facts[0].(*fleet.Filesystem)
+	if len(f.Counters) != 5 || f.Counters[0].Name != "btrfs_write_errs" || f.Counters[0].Value != 5 || f.Counters[3].Value != 1 {
+		t.Errorf("got %+v", f.Counters)
+	}
+}
+
+func TestSensorsOfOtherKernels(t *testing.T) {
+	t.Parallel()
+	pci := "sys/devices/pci0/0000:01:00.0"
+	s, n := planted(t, map[string]string{
+		// NVMe under multipath; the chip hangs on the PCI device, as kernels before 5.11 have it.
+		pci + "/nvme/nvme0/nvme0c0n1/hidden": "1",
+		pci + "/hwmon/hwmon4/name":           "nvme\n",
+		pci + "/hwmon/hwmon4/temp1_input":    "40850\n",
+		pci + "/hwmon/hwmon4/device":         "-> ../../../0000:01:00.0",
+		"sys/class/hwmon/hwmon4":             "-> ../../devices/pci0/0000:01:00.0/hwmon/hwmon4",
+		// Files with the device, as drivers before the hwmon class have it.
+		"sys/devices/platform/w83627hf.656/name":                "w83627hf\n",
+		"sys/devices/platform/w83627hf.656/temp1_input":         "31000\n",
+		"sys/devices/platform/w83627hf.656/temp2_input/broken":  "a folder reads as an error",
+		"sys/devices/platform/w83627hf.656/hwmon/hwmon0/device": "-> ../../../w83627hf.656",
+		"sys/class/hwmon/hwmon0":                                "-> ../../devices/platform/w83627hf.656/hwmon/hwmon0",
+		// Two chips of one driver with no device at all.
+		"sys/devices/virtual/hwmon/hwmon1/name":        "virt\n",
+		"sys/devices/virtual/hwmon/hwmon1/temp1_input": "1000\n",
+		"sys/devices/virtual/hwmon/hwmon2/name":        "virt\n",
+		"sys/devices/virtual/hwmon/hwmon2/temp1_input": "2000\n",
+		"sys/class/hwmon/hwmon1":                       "-> ../../devices/virtual/hwmon/hwmon1",
+		"sys/class/hwmon/hwmon2":                       "-> ../../devices/virtual/hwmon/hwmon2",
+	})
+	facts, err := newSensors(s, n).look(t.Context(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]*fleet.Sensor{}
+	for _, f := range facts {
+		got[f.Ref().Name] = f.(*fleet.Sensor)
+	}
+	if len(got) != 5 {
+		t.Fatalf("got %v", got)
+	}
+	if c := got["nvme@0000:01:00.0/temp1"]; c == nil || c.Disk != "nvme0n1" || c.Celsius.V != 40.85 {
+		t.Errorf("NVMe: %+v", c)
+	}
+	if c := got["w83627hf@w83627hf.656/temp1"]; c == nil || c.Celsius.V != 31 {
+		t.Errorf("old driver: %+v", c)
+	}
+	if c := got["w83627hf@w83627hf.656/temp2"]; c == nil || c.Celsius.OK || c.NoData != "reading temp2_input: is a directory" {
+		t.Errorf("a sibling that cannot be read: %+v", c)
+	}
+	if a, b := got["virt@virtual/temp1"], got["virt@virtual/temp1#2"]; a == nil || b == nil || a.Celsius.V != 1 || b.Celsius.V != 2 {
+		t.Errorf("two of a kind: %+v, %+v", a, b)
+	}
+}
+
+func TestDisksWithoutDiskstats(t *testing.T) {
+	t.Parallel()
+	s, n := planted(t, map[string]string{"sys/block/vda/size": "2048"})
+	facts, err := newDisks(s, newSmartBook(s, n), n).look(t.Context(), time.Now())
+	if err != nil || len(facts) != 1 || facts[0].(*fleet.Disk).Missing[0] != "I/O rates: /proc/diskstats: no such file or directory" {
+		t.Errorf("got %+v, %v", facts, err)
+	}
+}
