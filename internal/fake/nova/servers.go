@@ -1,8 +1,6 @@
 package nova
 
 import (
-	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -40,41 +38,6 @@ type server struct {
 	gone    time.Time // when it was deleted
 	actions []*action // oldest first
 	console string
-}
-
-// Flavor is a flavor of the fake cloud.
-type Flavor struct {
-	ID, Name               string
-	VCPUs, RAMMiB, DiskGiB int
-	Extra                  map[string]string
-}
-
-// AddFlavor adds or replaces a flavor. Servers that are there keep what they were made with.
-func (f *Cloud) AddFlavor(one Flavor) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.addFlavor(one)
-}
-
-func (f *Cloud) addFlavor(one Flavor) *Flavor {
-	i := slices.IndexFunc(f.flavors, func(have *Flavor) bool { return have.Name == one.Name })
-	if i >= 0 {
-		one.ID = or(one.ID, f.flavors[i].ID)
-		f.flavors[i] = &one
-		return &one
-	}
-	one.ID = or(one.ID, f.uuid())
-	f.flavors = append(f.flavors, &one)
-	return &one
-}
-
-func (f *Cloud) flavor(name string) *Flavor {
-	for _, have := range f.flavors {
-		if have.Name == name {
-			return have
-		}
-	}
-	return f.addFlavor(Flavor{Name: name, VCPUs: 2, RAMMiB: 4096, DiskGiB: 40})
 }
 
 // AddServer adds a server, with the create action in its history, and returns its id.
@@ -227,132 +190,4 @@ func (f *Cloud) page(c *call, name string, all []*server, id func(*server) strin
 	}
 	body[name] = views
 	answer(c.w, http.StatusOK, body)
-}
-
-var statusOf = map[string]string{
-	"active": "ACTIVE", "stopped": "SHUTOFF", "error": "ERROR", "paused": "PAUSED", "suspended": "SUSPENDED",
-	"building": "BUILD", "deleted": "DELETED",
-}
-
-var powerOf = map[string]int{"active": 1, "stopped": 4, "paused": 3, "suspended": 7}
-
-func (s *server) status() string {
-	switch s.task {
-	case "rebooting", "reboot_started":
-		return "REBOOT"
-	case "rebooting_hard":
-		return "HARD_REBOOT"
-	}
-	return statusOf[s.State]
-}
-
-func (f *Cloud) view(c *call, s *server) object {
-	var addresses []object
-	for i, ip := range s.IPs {
-		addresses = append(addresses, object{
-			"version": 4, "addr": ip, "OS-EXT-IPS:type": "fixed",
-			"OS-EXT-IPS-MAC:mac_addr": fmt.Sprintf("fa:16:3e:%02x:%02x:%02x", s.serial>>8&0xff, s.serial&0xff, i),
-		})
-	}
-	v := object{
-		"id": s.ID, "name": s.Name, "status": s.status(), "tenant_id": f.ProjectID(s.Project), "user_id": f.UserID(s.User),
-		"metadata": metadata(s.Metadata), "hostId": "", "image": "", "created": zulu(s.Created), "updated": zulu(s.updated),
-		"addresses": object{}, "accessIPv4": "", "accessIPv6": "", "OS-DCF:diskConfig": "MANUAL",
-		"OS-EXT-AZ:availability_zone": "nova", "config_drive": "", "key_name": nil,
-		"OS-SRV-USG:launched_at": naive(s.launch), "OS-SRV-USG:terminated_at": naive(s.gone),
-		"OS-EXT-STS:task_state": nil, "OS-EXT-STS:vm_state": s.State, "OS-EXT-STS:power_state": s.power,
-		"os-extended-volumes:volumes_attached": []any{},
-	}
-	if s.task != "" {
-		v["OS-EXT-STS:task_state"] = s.task
-	}
-	if addresses != nil {
-		v["addresses"] = object{"net": addresses}
-	}
-	if s.State != "deleted" {
-		v["hostId"] = hostID(s.Host)
-	}
-	if s.State == "error" && s.Fault != "" {
-		fault := object{"code": 500, "message": s.Fault, "created": zulu(s.updated)}
-		if c.admin() {
-			fault["details"] = "Traceback (most recent call last): " + s.Fault
-		}
-		v["fault"] = fault
-	}
-	f.viewVersioned(c, s, v)
-	return v
-}
-
-func (f *Cloud) viewVersioned(c *call, s *server, v object) {
-	flavor := f.flavor(s.Flavor)
-	v["flavor"] = object{"id": flavor.ID, "links": []any{}}
-	if c.minor >= 47 {
-		v["flavor"] = object{
-			"vcpus": flavor.VCPUs, "ram": flavor.RAMMiB, "disk": flavor.DiskGiB, "ephemeral": 0, "swap": 0,
-			"original_name": flavor.Name, "extra_specs": metadata(flavor.Extra),
-		}
-	}
-	if c.minor >= 9 {
-		v["locked"] = s.locked
-	}
-	if c.minor >= 26 {
-		v["tags"] = []any{}
-	}
-	if c.minor >= 73 {
-		v["locked_reason"] = nil
-	}
-	if !c.admin() {
-		return
-	}
-	v["OS-EXT-SRV-ATTR:host"] = s.Host
-	v["OS-EXT-SRV-ATTR:hypervisor_hostname"] = s.Host
-	v["OS-EXT-SRV-ATTR:instance_name"] = fmt.Sprintf("instance-%08x", s.serial)
-	if c.minor >= 3 {
-		v["OS-EXT-SRV-ATTR:hostname"] = s.Name
-	}
-	if c.minor >= 16 {
-		v["host_status"] = f.compute(s.Host).status()
-	}
-}
-
-func metadata(m map[string]string) map[string]string {
-	if m == nil {
-		return map[string]string{}
-	}
-	return maps.Clone(m)
-}
-
-func hostID(host string) string { return fmt.Sprintf("%056x", host) }
-
-func (f *Cloud) listFlavors(c *call) {
-	var all []object
-	for _, one := range f.flavors {
-		all = append(all, f.viewFlavor(c, one))
-	}
-	answer(c.w, http.StatusOK, object{"flavors": all})
-}
-
-func (f *Cloud) showFlavor(c *call) {
-	for _, one := range f.flavors {
-		if one.ID == c.r.PathValue("id") {
-			answer(c.w, http.StatusOK, object{"flavor": f.viewFlavor(c, one)})
-			return
-		}
-	}
-	fail(c.w, 404, "Flavor "+c.r.PathValue("id")+" could not be found.")
-}
-
-func (f *Cloud) viewFlavor(c *call, one *Flavor) object {
-	v := object{
-		"id": one.ID, "name": one.Name, "ram": one.RAMMiB, "disk": one.DiskGiB, "vcpus": one.VCPUs, "swap": "",
-		"OS-FLV-EXT-DATA:ephemeral": 0, "OS-FLV-DISABLED:disabled": false, "os-flavor-access:is_public": true,
-		"rxtx_factor": 1.0, "links": []any{},
-	}
-	if c.minor >= 61 {
-		v["extra_specs"] = metadata(one.Extra)
-	}
-	if c.minor >= 75 {
-		v["swap"] = 0
-	}
-	return v
 }
