@@ -30,8 +30,8 @@ func (a StartServer) Target() fleet.Ref {
 // start that would hang because the nova-compute of the server's host is down.
 func (a StartServer) Plan(s *fleet.Snapshot) Plan {
 	p := Plan{
-		Action: a, Title: "start " + a.ID, Command: openstack(a.Source, "server", "start", a.ID),
-		NoUndo: "stopping it again is a decision of its own: " + strings.Join(openstack(a.Source, "server", "stop", a.ID), " "),
+		Action: a, Title: "start " + a.ID, Command: openstackArgv(a.Source, "server", "start", a.ID),
+		NoUndo: "stopping it again is a decision of its own: " + strings.Join(openstackArgv(a.Source, "server", "stop", a.ID), " "),
 	}
 	sv, ok := fleet.Find[*fleet.Server](s, a.Target())
 	if !ok {
@@ -136,8 +136,8 @@ func (a StartServer) seen(s *fleet.Snapshot, since time.Time) (verdict, string) 
 	return waiting, sv.Run.Status + " " + sv.Run.TaskState
 }
 
-// openstack returns the argv of the openstack client for a source.
-func openstack(source string, args ...string) []string {
+// openstackArgv returns the argv of the openstack client for a source.
+func openstackArgv(source string, args ...string) []string {
 	argv := []string{"openstack"}
 	if cloud := strings.TrimPrefix(source, "openstack/"); cloud != "" && cloud != connect.EnvCloud {
 		argv = append(argv, "--os-cloud", cloud)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -45,9 +46,10 @@ const (
 
 func keep(ctx context.Context, put func(fleet.Observation), s Source) {
 	delay := firstDelay
+	see := put
 	for {
 		began := time.Now()
-		err := watch(ctx, put, s)
+		err := watch(ctx, see, s)
 		if ctx.Err() != nil {
 			return
 		}
@@ -58,10 +60,22 @@ func keep(ctx context.Context, put func(fleet.Observation), s Source) {
 			delay = firstDelay
 		}
 		put(fleet.Observation{Source: s.Name(), At: time.Now(), Err: err})
+		see = recovered(put)
 		if !Sleep(ctx, Jitter(delay)) {
 			return
 		}
 		delay = min(2*delay, longestDelay)
+	}
+}
+
+// recovered returns a put that takes the error of scope "" back with the first thing that is seen again.
+func recovered(put func(fleet.Observation)) func(fleet.Observation) {
+	var once sync.Once
+	return func(o fleet.Observation) {
+		put(o)
+		if o.Err == nil {
+			once.Do(func() { put(fleet.Observation{Source: o.Source, At: o.At}) })
+		}
 	}
 }
 

@@ -1,0 +1,30 @@
+# `make` lists the targets; `make check` is what CI runs.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+.PHONY: help build test check bench fuzz demo lab-openstack lab-kube
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+build: ## one static binary, ./strata
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o strata .
+
+test: ## the default tests
+	go test ./...
+
+check: ## everything CI runs
+	.ci/run
+
+bench: ## the benchmarks that the README's figures come from
+	go test -run '^$$' -bench . -benchmem ./ui ./internal/... ./sources/...
+
+fuzz: ## every fuzz target for half a minute
+	lab/fuzz.sh 30s
+
+demo: ## the simulated incident
+	go run . demo
+
+lab-openstack: ## a real Keystone and Nova on the loopback, strata run against it (about 5 minutes, root, Debian)
+	lab/openstack/check.sh
+
+lab-kube: ## a real kube-apiserver on the loopback, strata run against it (about 15 minutes the first time)
+	lab/kube/check.sh
