@@ -51,6 +51,9 @@ func linkedKinds() []fleet.Kind {
 	return []fleet.Kind{fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindNode, fleet.KindHost}
 }
 
+// stored reports whether links from and to objects of a kind are found out, not stated.
+func stored(kind fleet.Kind) bool { return slices.Contains(linkedKinds(), kind) }
+
 func claiming(o fleet.Object) bool {
 	switch o.(type) {
 	case *fleet.Server, *fleet.ComputeService, *fleet.Hypervisor, *fleet.Node, *fleet.Host:

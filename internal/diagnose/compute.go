@@ -2,6 +2,8 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"strata/internal/fleet"
@@ -25,7 +27,7 @@ func computeRules() []Rule {
 			Kinds: []fleet.Kind{fleet.KindServer, fleet.KindHost},
 			Seen:  fleet.KindHypervisor, // an uptime is told as of then
 		},
-		Remedies: []string{"nova.resume_guests", "nova.start"}, Judge: on(rebooted),
+		Judge: on(rebooted),
 	}}
 }
 
@@ -116,6 +118,7 @@ func rebooted(s *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
 	if len(victims) == 0 && unread == 0 {
 		return Verdict{State: OK}
 	}
+	slices.SortFunc(victims, func(a, b *fleet.Server) int { return strings.Compare(a.Name, b.Name) })
 	b, ok := bootOf(s, h)
 	if !ok {
 		return Verdict{State: CannotTell, Missing: []string{"when " + h.Hostname + " booted: openstack hypervisor show " + h.ID + " -c uptime"}}

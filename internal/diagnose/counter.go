@@ -13,13 +13,13 @@ func counterRules() []Rule {
 	return []Rule{{
 		ID: "SMT-02", Title: "disk loses data", Kind: fleet.KindDisk, Severity: fleet.Critical,
 		Source:   "media_errors, ATA 5, 187, 197, 198; Backblaze: any of them predicts failure, growth above all",
-		Explains: []string{"IO-10", "SMT-09"}, Remedies: []string{"disk.selftest", "disk.move-workload", "disk.replace"},
+		Explains: []string{"IO-10", "SMT-09"},
 		Judge: grown(counted{"media_errors", fleet.Critical}, counted{"pending", fleet.Critical},
 			counted{"offline_uncorrectable", fleet.Critical}, counted{"reported_uncorrect", fleet.Critical}, counted{"reallocated", fleet.Serious}),
 	}, {
 		ID: "SMT-09", Title: "disk has damaged places", Kind: fleet.KindDisk, Severity: fleet.Serious,
-		Source:   "media_errors, ATA 197, 198: any non-zero value is bad",
-		Remedies: []string{"disk.selftest"}, Judge: on(damaged),
+		Source: "media_errors, ATA 197, 198: any non-zero value is bad",
+		Judge:  on(damaged),
 	}, {
 		ID: "SMT-10", Title: "disk's link or commands fail", Kind: fleet.KindDisk, Severity: fleet.Warn,
 		Source: "ATA 199 CRC errors (cable), 188 command timeouts, SCSI ioerr_cnt; growth only",
@@ -33,13 +33,12 @@ func counterRules() []Rule {
 		Source: "NVMe unsafe_shutdowns; growth only", Judge: grown(counted{"unsafe_shutdowns", fleet.Warn}),
 	}, {
 		ID: "SMT-07", Title: "disk throttles for heat", Kind: fleet.KindDisk, Severity: fleet.Warn,
-		Source:   "NVMe thermal management transitions (T1 light, T2 heavy), minutes over its temperature limits; growth only",
-		Remedies: []string{"cool.fan"},
+		Source: "NVMe thermal management transitions (T1 light, T2 heavy), minutes over its temperature limits; growth only",
 		Judge: grown(counted{"thermal_temp1_transitions", fleet.Warn}, counted{"warning_temp_time", fleet.Warn},
 			counted{"thermal_temp2_transitions", fleet.Serious}, counted{"critical_comp_time", fleet.Serious}),
 	}, {
 		ID: "MD-01", Title: "array degraded", Kind: fleet.KindDisk, Severity: fleet.Critical,
-		Source: "/sys/block/mdN/md/degraded", Remedies: []string{"disk.replace"}, Judge: on(degraded),
+		Source: "/sys/block/mdN/md/degraded", Judge: on(degraded),
 	}}
 }
 
@@ -50,7 +49,7 @@ type counted struct {
 }
 
 // grown makes a Judge of the counters that should not grow. A disk that has none of them cannot be told about.
-func grown(watch ...counted) func(*fleet.Snapshot, fleet.Ref) Verdict {
+func grown(watch ...counted) func(*fleet.Snapshot, fleet.Object) Verdict {
 	return on(func(s *fleet.Snapshot, d *fleet.Disk) Verdict {
 		verdict := Verdict{State: CannotTell}
 		var words, absent []string

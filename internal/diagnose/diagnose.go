@@ -48,7 +48,9 @@ type Rule struct {
 	Fold       Fold
 	Reads      Reads
 	Remedies   []string // names of actions
-	Judge      func(*fleet.Snapshot, fleet.Ref) Verdict
+	// Judge must be pure. It gets the object rather than its Ref: there may be 50,000, and finding each once per rule is
+	// most of what judging them costs.
+	Judge func(*fleet.Snapshot, fleet.Object) Verdict
 }
 
 // Fold narrows which findings explain which.
@@ -82,11 +84,12 @@ func Diagnose(rules []Rule, prev, next *fleet.Snapshot) []fleet.Finding {
 // changed, what is linked to it, and what is due. It keeps no snapshot.
 func Derive(rules []Rule) fleet.Derive { return newEngine(rules).step }
 
-// Root returns the finding to put in the header: the first that is shown, explained by none other, and worth a look.
+// Root returns the finding to put in the header: the first that is shown, still holds, is explained by none other, and is
+// worth a look.
 func Root(s *fleet.Snapshot) (*fleet.Finding, bool) {
 	for i := range s.Findings {
 		f := &s.Findings[i]
-		if !f.Shown || f.Under != "" {
+		if !f.Shown || f.Under != "" || !f.Cleared.IsZero() {
 			break
 		}
 		if f.Severity >= fleet.Warn {
@@ -104,22 +107,26 @@ type Judged struct {
 
 // Examine judges one object by all rules for its kind: what is ok, what is not, and what cannot be told.
 func Examine(rules []Rule, s *fleet.Snapshot, r fleet.Ref) []Judged {
+	o, ok := s.Get(r)
+	if !ok {
+		return nil
+	}
 	var all []Judged
 	for i := range rules {
 		if rules[i].Kind == r.Kind {
-			all = append(all, Judged{&rules[i], rules[i].Judge(s, r)})
+			all = append(all, Judged{&rules[i], rules[i].Judge(s, o)})
 		}
 	}
 	return all
 }
 
-// on makes a Judge of a function over the rule's own type. An object that is gone is nobody's trouble.
-func on[T fleet.Object](judge func(*fleet.Snapshot, T) Verdict) func(*fleet.Snapshot, fleet.Ref) Verdict {
-	return func(s *fleet.Snapshot, r fleet.Ref) Verdict {
-		o, ok := fleet.Find[T](s, r)
+// on makes a Judge of a function over the rule's own type.
+func on[T fleet.Object](judge func(*fleet.Snapshot, T) Verdict) func(*fleet.Snapshot, fleet.Object) Verdict {
+	return func(s *fleet.Snapshot, o fleet.Object) Verdict {
+		t, ok := o.(T)
 		if !ok {
-			return Verdict{State: OK}
+			return Verdict{State: CannotTell}
 		}
-		return judge(s, o)
+		return judge(s, t)
 	}
 }

@@ -45,7 +45,7 @@ func newEngine(rules []Rule) *engine {
 }
 
 func (e *engine) forget() {
-	e.links = newLinker()
+	e.links = &linker{}
 	e.agenda = agenda{queued: map[id]time.Time{}}
 	e.folder = newFolder(e.rules, e.byID)
 	e.last = 0
@@ -54,34 +54,35 @@ func (e *engine) forget() {
 // full judges everything in next. Of prev it takes the findings.
 func (e *engine) full(prev, next *fleet.Snapshot) ([]fleet.Link, []fleet.Finding) {
 	e.forget()
-	for _, kind := range linkedKinds() {
-		for o := range next.Each(kind) {
-			e.links.change(nil, o)
-		}
-	}
-	e.links.relink()
+	e.links = linkerOf(next)
 	links := e.links.all(prev.Links)
 	linked := next.Linked(links)
 
-	before := make(map[id]*fleet.Finding, len(prev.Findings))
-	for i := range prev.Findings {
-		f := &prev.Findings[i]
-		if rule, ok := e.byID[f.Rule]; ok {
-			before[id{rule, f.About}] = f
-		}
-	}
+	before := e.standing(prev.Findings, next)
 	for kind, rules := range e.byKind {
 		for o := range next.Each(kind) {
-			ref := o.Ref()
+			j := judgement{s: linked, o: o, before: before[o]}
 			for _, rule := range rules {
-				i := id{rule, ref}
-				e.judge(linked, i, before[i])
+				e.judge(&j, rule)
 			}
 		}
 	}
 	e.last = next.Seq
 	e.folder.changed = len(prev.Findings)+len(e.folder.order) > 0
 	return links, e.folder.fold(linked, prev.Findings)
+}
+
+// standing sorts findings by the objects they are about. Objects are pointers: quicker to look up than refs are.
+func (e *engine) standing(findings []fleet.Finding, s *fleet.Snapshot) map[fleet.Object][]*entry {
+	all := make(map[fleet.Object][]*entry, len(findings))
+	for i := range findings {
+		f := &findings[i]
+		rule, known := e.byID[f.Rule]
+		if o, ok := s.Get(f.About); ok && known {
+			all[o] = append(all[o], &entry{id: id{rule, f.About}, f: *f})
+		}
+	}
+	return all
 }
 
 // step is a fleet.Derive.
@@ -102,39 +103,77 @@ func (e *engine) step(prev, next *fleet.Snapshot, changed []fleet.Change) ([]fle
 	near := map[id]struct{}{}
 	for _, c := range changed {
 		ref := c.Ref()
-		e.judgeAll(linked, ref)
+		e.judgeAll(linked, c.New, ref)
 		e.neighbours(linked, ref, e.readers[ref.Kind], near)
 		e.folder.moved(ref)
 	}
 	for ref := range touched {
-		e.judgeAll(linked, ref)
+		o, _ := linked.Get(ref)
+		e.judgeAll(linked, o, ref)
 	}
 	e.parts(prev, linked, near)
 	for i := range near {
-		e.judge(linked, i, e.folder.finding(i))
+		e.judgeOne(linked, i)
 	}
-	e.agenda.take(next.At, func(i id) { e.judge(linked, i, e.folder.finding(i)) })
+	e.agenda.take(next.At, func(i id) { e.judgeOne(linked, i) })
 	e.last = next.Seq
 	return links, e.folder.fold(linked, prev.Findings)
 }
 
-// judgeAll judges an object, or forgets it when it is gone.
-func (e *engine) judgeAll(s *fleet.Snapshot, ref fleet.Ref) {
+// judgeAll judges an object by all rules for it; nil is one that is gone.
+func (e *engine) judgeAll(s *fleet.Snapshot, o fleet.Object, ref fleet.Ref) {
+	standing := e.folder.on[ref]
+	if o == nil {
+		for _, f := range standing {
+			e.folder.put(f.id, nil)
+		}
+		return
+	}
+	j := judgement{s: s, o: o, ref: ref, before: standing}
 	for _, rule := range e.byKind[ref.Kind] {
-		i := id{rule, ref}
-		e.judge(s, i, e.folder.finding(i))
+		e.judge(&j, rule)
 	}
 }
 
-func (e *engine) judge(s *fleet.Snapshot, i id, before *fleet.Finding) {
-	if _, ok := s.Get(i.ref); !ok {
-		e.folder.put(i, nil)
+func (e *engine) judgeOne(s *fleet.Snapshot, i id) {
+	if o, ok := s.Get(i.ref); ok {
+		e.judge(&judgement{s: s, o: o, ref: i.ref, before: e.folder.on[i.ref]}, i.rule)
+	}
+}
+
+// judgement is an object being judged, with the findings that stand on it.
+type judgement struct {
+	s      *fleet.Snapshot
+	o      fleet.Object
+	ref    fleet.Ref // see about
+	before []*entry
+}
+
+// about makes the object's ref only when it is asked for: most pods are well, and never are.
+func (j *judgement) about() fleet.Ref {
+	if j.ref == (fleet.Ref{}) {
+		j.ref = j.o.Ref()
+	}
+	return j.ref
+}
+
+func (e *engine) judge(j *judgement, rule int) {
+	var before *fleet.Finding
+	for _, b := range j.before {
+		if b.id.rule == rule {
+			before = &b.f
+		}
+	}
+	v := e.rules[rule].Judge(j.s, j.o)
+	if v.State != Bad && before == nil && v.Again.IsZero() {
 		return
 	}
-	rule := &e.rules[i.rule]
-	f, due := settle(rule, i.ref, rule.Judge(s, i.ref), before, s.At)
-	e.folder.put(i, f)
-	if due.After(s.At) {
+	i := id{rule, j.about()}
+	f, due := settle(&e.rules[rule], i.ref, v, before, j.s.At)
+	if f != nil || before != nil {
+		e.folder.put(i, f)
+	}
+	if due.After(j.s.At) {
 		e.agenda.add(i, due)
 	}
 }
@@ -154,8 +193,10 @@ func (e *engine) neighbours(s *fleet.Snapshot, ref fleet.Ref, rules []int, near 
 	for l := range up(s, ref) {
 		add(l.To)
 	}
-	for l := range s.Down(ref) {
-		add(l.From)
+	if stored(ref.Kind) {
+		for l := range s.Down(ref) {
+			add(l.From)
+		}
 	}
 }
 

@@ -85,13 +85,6 @@ func (d *folder) made(findings []fleet.Finding) bool { return same(findings, d.o
 // same reports whether two slices are the very same memory.
 func same[T any](a, b []T) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
 
-func (d *folder) finding(i id) *fleet.Finding {
-	if e := d.entries[i]; e != nil {
-		return &e.f
-	}
-	return nil
-}
-
 // refold makes the next fold tie everything again: links changed.
 func (d *folder) refold() { d.all = true }
 
@@ -198,12 +191,13 @@ func (d *folder) rank() {
 	slices.SortFunc(d.order, compare)
 }
 
-// compare ranks: what is shown, what has no cause that is shown, what has the worst in its wake, what explains most, what
-// is surest, what is newest.
+// compare ranks: what is shown, what has no cause that is shown, what still holds, what has the worst in its wake, what
+// explains most, what is surest, what is newest.
 func compare(a, b *entry) int {
 	return cmp.Or(
 		first(a.f.Shown, b.f.Shown),
 		first(a.under == nil, b.under == nil),
+		first(a.f.Cleared.IsZero(), b.f.Cleared.IsZero()),
 		cmp.Compare(b.worst, a.worst),
 		cmp.Compare(b.count, a.count),
 		cmp.Compare(b.f.Confidence, a.f.Confidence),

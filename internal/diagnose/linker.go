@@ -9,14 +9,7 @@ import (
 // Links returns the links between the layers that have to be found out: node to server, server to hypervisor, hypervisor
 // to host, and what runs strata itself to where it runs. Objects of other kinds name what they stand on: see Up.
 func Links(s *fleet.Snapshot) []fleet.Link {
-	l := newLinker()
-	for _, kind := range linkedKinds() {
-		for o := range s.Each(kind) {
-			l.change(nil, o)
-		}
-	}
-	l.relink()
-	return l.all(nil)
+	return linkerOf(s).all(nil)
 }
 
 // linker keeps by which names objects can be found and which they look for.
@@ -30,11 +23,22 @@ type linker struct {
 	changed bool // links differ from flat
 }
 
-func newLinker() *linker {
-	return &linker{
-		known: map[fleet.Ref]claims{}, offered: map[key][]fleet.Ref{}, wanted: map[key][]fleet.Ref{},
-		stale: map[fleet.Ref]struct{}{}, links: map[fleet.Ref][]fleet.Link{},
+func linkerOf(s *fleet.Snapshot) *linker {
+	n := 0
+	for _, kind := range linkedKinds() {
+		n += s.Tally(kind).Total()
 	}
+	l := &linker{
+		known: make(map[fleet.Ref]claims, n), offered: make(map[key][]fleet.Ref, 3*n), wanted: make(map[key][]fleet.Ref, 3*n),
+		stale: make(map[fleet.Ref]struct{}, n), links: make(map[fleet.Ref][]fleet.Link, n),
+	}
+	for _, kind := range linkedKinds() {
+		for o := range s.Each(kind) {
+			l.change(nil, o)
+		}
+	}
+	l.relink()
+	return l
 }
 
 // change takes in one object that is new (old is nil), gone (next is nil) or different.

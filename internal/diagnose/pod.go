@@ -19,7 +19,7 @@ func podRules() []Rule {
 	}, {
 		ID: "K8S-08", Title: "pod does not go away", Kind: fleet.KindPod, Severity: fleet.Warn,
 		Source: "heuristic: 5 min after its deletionTimestamp", Hold: 5 * time.Minute,
-		Remedies: []string{"k8s.delete-pod"}, Judge: on(stuckDeleting),
+		Judge: on(stuckDeleting),
 	}, {
 		ID: "K8S-22", Title: "pod not ready", Kind: fleet.KindPod, Severity: fleet.Warn,
 		Source: "pod status.conditions Ready; heuristic: for 1 min", Hold: time.Minute, Judge: on(podNotReady),

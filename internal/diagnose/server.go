@@ -19,7 +19,7 @@ func serverRules() []Rule {
 	}, {
 		ID: "NOVA-06", Title: "operation stuck", Kind: fleet.KindServer, Severity: fleet.Serious,
 		Source: "heuristic: task_state for 10 min", Confidence: fleet.Medium, Hold: 10 * time.Minute,
-		Explains: []string{"K8S-01", "K8S-02"}, Remedies: []string{"nova.reset-state"}, Judge: on(stuckTask),
+		Explains: []string{"K8S-01", "K8S-02"}, Judge: on(stuckTask),
 	}, {
 		ID: "NOVA-23", Title: "server's state is hearsay: its host does not report", Kind: fleet.KindServer, Severity: fleet.Warn,
 		Source: "api-ref servers: host_status", Hold: 30 * time.Second, Clear: 30 * time.Second, Judge: on(hearsay),

@@ -14,15 +14,15 @@ func smartRules() []Rule {
 	return []Rule{{
 		ID: "SMT-01", Title: "NVMe critical warning", Kind: fleet.KindDisk, Severity: fleet.Critical,
 		Source: "NVMe SMART log critical_warning; smartmontools nvmeprint.cpp", Explains: append(broken, "SMT-08"),
-		Remedies: []string{"disk.move-workload", "disk.replace"}, Judge: on(nvmeWarning),
+		Judge: on(nvmeWarning),
 	}, {
 		ID: "SMT-08", Title: "SMART verdict FAILED", Kind: fleet.KindDisk, Severity: fleet.Critical,
 		Source: "smartctl -H: smart_status.passed", Explains: broken,
-		Remedies: []string{"disk.move-workload", "disk.replace"}, Judge: on(smartFailing),
+		Judge: on(smartFailing),
 	}, {
 		ID: "SMT-03", Title: "disk worn", Kind: fleet.KindDisk, Severity: fleet.Warn,
-		Source:   "NVMe available_spare under its own threshold; percentage_used 90 and 100",
-		Remedies: []string{"disk.replace"}, Judge: on(worn),
+		Source: "NVMe available_spare under its own threshold; percentage_used 90 and 100",
+		Judge:  on(worn),
 	}, {
 		ID: "SMT-13", Title: "shingled disk", Kind: fleet.KindDisk, Severity: fleet.Info,
 		Source: "smartmontools drivedb: SMR families", Judge: on(shingled),

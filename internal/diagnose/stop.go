@@ -13,8 +13,8 @@ func stopRules() []Rule {
 	return []Rule{{
 		ID: "NOVA-01", Title: "server stopped by nova itself", Kind: fleet.KindServer, Severity: fleet.Serious,
 		Source:   "nova/compute/manager.py _stop_unexpected_shutdown_instance: an admin context without user and project",
-		Explains: append(down, "NOVA-21"), Reads: Reads{},
-		Remedies: []string{"nova.start"}, Judge: on(stoppedByNova),
+		Explains: append(down, "NOVA-21"),
+		Remedies: []string{"server-start"}, Judge: on(stoppedByNova),
 	}, {
 		ID: "NOVA-20", Title: "server stopped by a person", Kind: fleet.KindServer, Severity: fleet.Info,
 		Source:   "os-instance-actions: a stop with a user_id",
@@ -24,7 +24,7 @@ func stopRules() []Rule {
 		ID: "NOVA-21", Title: "server off, nobody knows why", Kind: fleet.KindServer, Severity: fleet.Serious,
 		Source:     "os-instance-actions not read, or without a stop",
 		Confidence: fleet.Low, Hold: 15 * time.Second, // the action list comes a moment after the server
-		Explains: down, Remedies: []string{"nova.start"}, Judge: on(stoppedUnknown),
+		Explains: down, Remedies: []string{"server-start"}, Judge: on(stoppedUnknown),
 	}, {
 		ID: "NOVA-07", Title: "server goes off again and again", Kind: fleet.KindServer, Severity: fleet.Serious,
 		Source:   "heuristic: 2 stops by nova in 1 h, 3 in 24 h, 4 in 7 d",
@@ -74,6 +74,14 @@ func actionEvidence(v *fleet.Server, a fleet.ServerAction) []fleet.Evidence {
 	return all
 }
 
+// person is who did an action, by name if Keystone tells.
+func person(a fleet.ServerAction) string {
+	if a.User == "" {
+		return "of project " + a.Project
+	}
+	return or(a.UserName, a.User)
+}
+
 // whyOff tells how to learn what took a guest down, before the next start overwrites it.
 func whyOff(v *fleet.Server) string {
 	domain, host := or(v.Place.InstanceName, "DOMAIN"), or(v.Place.Hypervisor, "its hypervisor")
@@ -115,7 +123,7 @@ func stoppedByPerson(s *fleet.Snapshot, v *fleet.Server) Verdict {
 	}
 	verdict := Verdict{
 		State:   Bad,
-		Says:    fmt.Sprintf("%s is off: stopped by user %s at %s", v.Name, or(stop.User, "of project "+stop.Project), clock(s, stop.Start)),
+		Says:    fmt.Sprintf("%s is off: stopped by user %s at %s", v.Name, person(stop), clock(s, stop.Start)),
 		Because: append(actionEvidence(v, stop), statusEvidence(v)),
 		Since:   stop.Start,
 	}

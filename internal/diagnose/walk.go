@@ -68,9 +68,11 @@ func Above(s *fleet.Snapshot, r fleet.Ref) []fleet.Link {
 // up yields all links of an object.
 func up(s *fleet.Snapshot, r fleet.Ref) iter.Seq[fleet.Link] {
 	return func(yield func(fleet.Link) bool) {
-		for l := range s.Up(r) {
-			if !yield(l) {
-				return
+		if stored(r.Kind) {
+			for l := range s.Up(r) {
+				if !yield(l) {
+					return
+				}
 			}
 		}
 		if r.Kind == fleet.KindLease { // it names its node even when it is gone

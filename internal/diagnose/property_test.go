@@ -1,0 +1,219 @@
+package diagnose_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"strata/internal/diagnose"
+	"strata/internal/fleet"
+)
+
+// TestStepByStepIsFromScratch changes random worlds at random and lets world.step compare the two ways to judge them.
+func TestStepByStepIsFromScratch(t *testing.T) {
+	t.Parallel()
+	worlds, steps := 20, 60
+	if testing.Short() {
+		worlds = 8
+	}
+	seen := map[string]bool{}
+	for seed := range worlds {
+		r := random{rand.New(rand.NewPCG(uint64(seed), 1))}
+		w := newWorld(diagnose.Derive(diagnose.Rules()))
+		w.now = time.Date(2025, 6, 30, 23, 40, 0, 0, time.UTC)
+		for range steps {
+			w.now = w.now.Add(time.Duration(r.IntN(200)) * time.Second / 2)
+			for range r.IntN(8) {
+				r.change(w)
+			}
+			w.step(t)
+			for i := range w.last.Findings {
+				seen[w.last.Findings[i].Rule] = true
+			}
+			if t.Failed() {
+				t.Fatalf("world %d", seed)
+			}
+		}
+	}
+	for _, rule := range diagnose.Rules() {
+		if !seen[rule.ID] && !testing.Short() {
+			t.Errorf("no world ever had %s: the test says nothing about it", rule.ID)
+		}
+	}
+}
+
+type random struct{ *rand.Rand }
+
+func (r random) one(words ...string) string { return words[r.IntN(len(words))] }
+func (r random) yes() bool                  { return r.IntN(2) == 0 }
+
+func (r random) ago(w *world, most time.Duration) time.Time {
+	if r.IntN(6) == 0 {
+		return time.Time{}
+	}
+	return w.now.Add(10*time.Second - time.Duration(r.Int64N(int64(most)))).Truncate(time.Second)
+}
+
+func (r random) maybe(v float64) fleet.Opt[float64] {
+	if r.IntN(5) == 0 {
+		return fleet.Opt[float64]{}
+	}
+	return fleet.Some(v)
+}
+
+// change puts, replaces or removes one object, or makes looking fail or work.
+func (r random) change(w *world) {
+	if r.IntN(15) == 0 {
+		if kind := fleet.KindLease; r.yes() {
+			w.failing[kind] = "connection refused"
+		} else {
+			delete(w.failing, kind)
+		}
+		return
+	}
+	o := r.object(w)
+	if r.IntN(6) == 0 {
+		delete(w.objects, o.Ref())
+		return
+	}
+	w.objects[o.Ref()] = o
+}
+
+func uuid(n int) string { return fmt.Sprintf("6c59b8%02x-2d8d-4da5-92d6-6bbe527926%02x", n, n) }
+
+func (r random) object(w *world) fleet.Object {
+	switch r.IntN(13) {
+	case 0, 1:
+		return r.server(w)
+	case 2:
+		return &fleet.Hypervisor{
+			Source: "openstack/" + r.one("a", "a", "b"), Hostname: r.one("h1", "h2.lan"), ServiceHost: r.one("h1", "h2", ""),
+			State: r.one("up", "down", "up", ""), Status: r.one("enabled", "disabled"), Uptime: r.one("", " 10:00:00 up 5 min,  0 users", " up 1 day, 2:03, load"),
+		}
+	case 3:
+		return &fleet.ComputeService{
+			Source: "openstack/" + r.one("a", "b"), Binary: r.one("nova-compute", "nova-compute", "nova-scheduler"), Host: r.one("h1", "h2"),
+			State: r.one("up", "down", ""), Status: r.one("enabled", "disabled"), ForcedDown: r.IntN(5) == 0, Updated: r.ago(w, time.Hour),
+		}
+	case 4, 5:
+		return r.node(w)
+	case 6:
+		return &fleet.Lease{Source: "kube/" + r.one("p", "q"), Node: r.one("w1.novalocal", "w2", "w3"), Renewed: r.ago(w, 2*time.Minute), Duration: 40 * time.Second}
+	case 7, 8:
+		return r.pod(w)
+	case 9:
+		if r.yes() {
+			return &fleet.Claim{Source: "kube/p", Namespace: "d", Name: r.one("c1", "c2"), Phase: r.one("Bound", "Pending", "Lost", ""), Volume: r.one("v1", "v2", ""), Created: r.ago(w, time.Hour)}
+		}
+		return &fleet.Volume{Source: "kube/p", Name: r.one("v1", "v2"), Phase: r.one("Bound", "Failed", ""), Backing: r.one("hostPath", "csi", ""), Claim: r.one("d/c1", ""), Pinned: r.IntN(3) == 0}
+	case 10:
+		return r.host(w)
+	}
+	return r.part(w)
+}
+
+func (r random) server(w *world) fleet.Object {
+	n := r.IntN(4)
+	v := &fleet.Server{
+		Source: "openstack/" + r.one("a", "a", "b"), ID: uuid(n), Name: r.one("w1", "w2", fmt.Sprint("w", n)),
+		Run: fleet.ServerRun{
+			Status: r.one("ACTIVE", "SHUTOFF", "SHUTOFF", "SHUTOFF", "ERROR", ""), VMState: r.one("active", "stopped", ""),
+			TaskState: r.one("", "", "", "powering-on"), HostStatus: r.one("UP", "UNKNOWN", ""), Power: fleet.Some(fleet.PowerState(r.IntN(8))),
+		},
+		Place:     fleet.Place{Host: r.one("h1", "h2", ""), Hypervisor: r.one("h1", "h2.lan", "")},
+		Times:     fleet.ServerTimes{Updated: r.ago(w, time.Hour)},
+		Addresses: []fleet.Address{{IP: r.one("10.0.0.1", "10.0.0.2", "10.0.0.3")}},
+	}
+	if r.yes() {
+		v.Fault = &fleet.Fault{Code: 500, Message: "No valid host", Created: r.ago(w, time.Hour)}
+	}
+	if r.IntN(4) > 0 {
+		v.Actions = []fleet.ServerAction{}
+		at := w.now
+		for range r.IntN(6) {
+			at = at.Add(-time.Duration(r.IntN(3000)) * time.Second)
+			v.Actions = append(v.Actions, fleet.ServerAction{Action: r.one("stop", "stop", "start"), User: r.one("", "", "u1"), Request: r.one("req-1", "req-2"), Start: at.Truncate(time.Second)})
+		}
+	}
+	return v
+}
+
+func (r random) node(w *world) fleet.Object {
+	n := &fleet.Node{
+		Source: "kube/" + r.one("p", "p", "q"), Name: r.one("w1.novalocal", "w2", "w3"),
+		Identity: fleet.NodeIdentity{
+			ProviderID: r.one("", "", "openstack://r/"+uuid(r.IntN(4))), SystemUUID: r.one("", uuid(r.IntN(4))), MachineID: r.one("", "", "x"),
+		},
+		Addresses: []fleet.Address{{Net: "InternalIP", IP: r.one("10.0.0.1", "10.0.0.2", "10.0.0.9")}},
+	}
+	for _, typ := range []string{"Ready", "MemoryPressure"} {
+		if r.IntN(8) > 0 {
+			n.Conditions = append(n.Conditions, fleet.NodeCondition{Type: typ, Status: r.one("True", "False", "Unknown"), Message: "m", Since: r.ago(w, 10*time.Minute)})
+		}
+	}
+	return n
+}
+
+func (r random) pod(w *world) fleet.Object {
+	p := &fleet.Pod{
+		Source: "kube/" + r.one("p", "p", "q"), Namespace: "d", Name: r.one("p1", "p2", "p3", "p4", "p5"), Node: r.one("w1.novalocal", "w2", "w3", ""),
+		Run: fleet.PodRun{
+			Phase: r.one("Running", "Running", "Pending", "Failed", "Succeeded", ""), Ready: int32(r.IntN(2)), Total: 1,
+			Reason:  r.one("", "", "CrashLoopBackOff", "ImagePullBackOff", "Unschedulable", "CreateContainerError", "ContainerCreating"),
+			Message: r.one("", "untolerated taint {node.kubernetes.io/unreachable: }", "Insufficient cpu"),
+		},
+		Created: r.ago(w, 10*time.Minute),
+	}
+	if r.IntN(8) == 0 {
+		p.Deleting = r.ago(w, 10*time.Minute)
+	}
+	if r.yes() {
+		p.LastExit = &fleet.Exit{Container: "c", Reason: r.one("OOMKilled", "Error"), Code: int32(r.IntN(2)), Finished: r.ago(w, 2*time.Hour)}
+	}
+	return p
+}
+
+func (r random) host(w *world) fleet.Object {
+	h := &fleet.Host{
+		Source: "host/" + r.one("h1", "h2"), Name: r.one("h1", "h2"), Boot: r.ago(w, time.Hour),
+		Identity: fleet.HostID{SystemUUID: r.one("", uuid(r.IntN(4)))},
+		Memory:   fleet.Memory{Total: 100 << 20, Available: fleet.Some(uint64(r.IntN(20) << 20))},
+		Swap:     fleet.Swap{Total: 100, Used: uint64(r.IntN(101)), InBytesSec: r.maybe(float64(r.IntN(9 << 20))), OutBytesSec: r.maybe(float64(r.IntN(9 << 20)))},
+	}
+	if r.yes() {
+		h.Pressure = &fleet.Pressure{Memory: fleet.Stall{Some60: float64(r.IntN(14)), Full10: float64(r.IntN(22))}}
+	}
+	return h
+}
+
+// part is a sensor, a disk or a filesystem of a host.
+func (r random) part(w *world) fleet.Object {
+	host := r.one("h1", "h2")
+	count := func(name string) fleet.Counter {
+		first := uint64(r.IntN(3))
+		return fleet.Counter{Name: name, Value: first + uint64(r.IntN(2)), First: first, Since: w.now.Add(-time.Hour)}
+	}
+	switch r.IntN(3) {
+	case 0:
+		return &fleet.Sensor{
+			Source: "host/" + host, Host: host, Name: r.one("t1", "t2"), Disk: r.one("", "sda"), Celsius: r.maybe(float64(70 + r.IntN(40))),
+			Max: r.maybe(84), Crit: r.maybe(100), MaxHyst: r.maybe(80), Alarm: r.IntN(9) == 0,
+		}
+	case 1:
+		return &fleet.Filesystem{
+			Source: "host/" + host, Host: host, Mount: r.one("/", "/var"), Device: r.one("/dev/sda1", "/dev/nvme0n1p2", "/dev/mapper/x"),
+			Total: 1000, Used: uint64(850 + r.IntN(150)), Available: uint64(r.IntN(2)) * 50, Counters: []fleet.Counter{count("ext4_errors")},
+		}
+	}
+	d := &fleet.Disk{Source: "host/" + host, Host: host, Name: r.one("sda", "nvme0n1", "md0"), Bus: r.one("nvme", "ata", "md")}
+	if r.IntN(4) > 0 {
+		d.Smart = &fleet.Smart{Passed: fleet.Some(r.yes()), Warning: fleet.Some(r.IntN(3)), UsedPct: fleet.Some(r.IntN(120)), SMR: r.yes()}
+	}
+	for _, name := range []string{"media_errors", "pending", "reallocated", "crc_errors", "num_err_log_entries", "unsafe_shutdowns", "thermal_temp1_transitions", "degraded"} {
+		if r.yes() {
+			d.Counters = append(d.Counters, count(name))
+		}
+	}
+	return d
+}

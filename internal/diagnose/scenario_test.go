@@ -1,0 +1,279 @@
+package diagnose_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"strata/internal/diagnose"
+	"strata/internal/fleet"
+)
+
+// TestScenarios plays the situations in testdata and compares the findings, once judged from scratch and once step by
+// step. testdata/README.md tells how they are written; STRATA_UPDATE=1 rewrites what they expect.
+func TestScenarios(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenarios: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			play(t, archive)
+			if os.Getenv("STRATA_UPDATE") != "" {
+				if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func play(t *testing.T, archive *txtar.Archive) {
+	t.Helper()
+	rules := diagnose.Rules()
+	w := newWorld(diagnose.Derive(rules))
+	for i := range archive.Files {
+		f := &archive.Files[i]
+		word, rest, _ := strings.Cut(f.Name, " ")
+		switch word {
+		case "at":
+			at, err := time.Parse(time.RFC3339, rest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.now = at
+			for line := range strings.Lines(string(f.Data)) {
+				if err := w.read(strings.TrimSpace(line)); err != nil {
+					t.Fatalf("%s: %v: %s", f.Name, err, line)
+				}
+			}
+			w.step(t)
+		case "want":
+			wanted, asked := split(string(f.Data))
+			got := told(w.last)
+			if os.Getenv("STRATA_UPDATE") != "" {
+				f.Data = []byte(got + strings.Join(asked, ""))
+				continue
+			}
+			if diff := cmp.Diff(wanted, got); diff != "" {
+				t.Errorf("at %s (-want +got):\n%s", w.now.Format(time.RFC3339), diff)
+			}
+			for _, line := range asked {
+				cannotTell(t, w.last, rules, line)
+			}
+		default:
+			t.Fatalf("section %q", f.Name)
+		}
+	}
+}
+
+// split parts the findings expected from the lines "? RULE kind name: what is missing".
+func split(text string) (findings string, asked []string) {
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "? ") {
+			asked = append(asked, line)
+		} else {
+			findings += line
+		}
+	}
+	return findings, asked
+}
+
+func cannotTell(t *testing.T, s *fleet.Snapshot, rules []diagnose.Rule, line string) {
+	t.Helper()
+	what, missing, _ := strings.Cut(strings.TrimSpace(line[2:]), ": ")
+	words := strings.Fields(what)
+	if len(words) != 3 {
+		t.Fatalf("want ? RULE kind name: %q", line)
+	}
+	for o := range s.Each(fleet.Kind(words[1])) {
+		if o.Ref().Name != words[2] {
+			continue
+		}
+		for _, j := range diagnose.Examine(rules, s, o.Ref()) {
+			if j.Rule.ID != words[0] {
+				continue
+			}
+			if j.Verdict.State != diagnose.CannotTell || !strings.Contains(strings.Join(j.Verdict.Missing, "\n"), missing) {
+				t.Errorf("%s: got state %d, missing %q", strings.TrimSpace(line), j.Verdict.State, j.Verdict.Missing)
+			}
+			return
+		}
+	}
+	t.Errorf("%s: no such rule or object", strings.TrimSpace(line))
+}
+
+// told writes findings as scenarios expect them.
+func told(s *fleet.Snapshot) string {
+	short := func(key string) string {
+		p := strings.SplitN(key, "|", 4)
+		return p[0] + " " + p[1] + " " + p[3]
+	}
+	var b strings.Builder
+	for i := range s.Findings {
+		f := &s.Findings[i]
+		shown := "shown"
+		switch {
+		case !f.Shown:
+			shown = "held"
+		case !f.Cleared.IsZero():
+			shown = "clearing"
+		}
+		fmt.Fprintf(&b, "%s %s %s %s", short(f.Key()), f.Severity, f.Confidence, shown)
+		if f.Under != "" {
+			fmt.Fprintf(&b, " under %s", short(f.Under))
+		}
+		fmt.Fprintf(&b, "\n    %s\n", f.Says)
+	}
+	return b.String()
+}
+
+// world is a snapshot that can be changed, and what was derived from it.
+type world struct {
+	now     time.Time
+	objects map[fleet.Ref]fleet.Object
+	failing map[fleet.Kind]string // parts of that kind fail
+	derive  fleet.Derive
+	last    *fleet.Snapshot
+	changes int
+}
+
+func newWorld(derive fleet.Derive) *world {
+	return &world{
+		objects: map[fleet.Ref]fleet.Object{}, failing: map[fleet.Kind]string{}, derive: derive,
+		last: fleet.NewSnapshot(0, time.Time{}, nil, nil, nil),
+	}
+}
+
+// snapshot joins the objects: a part for each source and kind.
+func (w *world) snapshot() *fleet.Snapshot {
+	type scope struct {
+		source string
+		kind   fleet.Kind
+	}
+	facts := map[scope]fleet.Facts{}
+	for r, o := range w.objects {
+		k := scope{r.Source, r.Kind}
+		facts[k] = append(facts[k], o)
+	}
+	var parts []fleet.Part
+	for k, f := range facts {
+		slices.SortFunc(f, fleet.Compare)
+		p := fleet.Part{Source: k.source, Scope: k.kind.Scope(), Kind: k.kind, At: w.now, Facts: f, Err: w.failing[k.kind]}
+		if old, ok := w.last.Part(p.Source, p.Scope); ok && p.Err != "" {
+			p.At = old.At
+		}
+		parts = append(parts, p)
+	}
+	return fleet.NewSnapshot(w.last.Seq+1, w.now, parts, nil, nil)
+}
+
+// step makes the next snapshot and checks that what was derived step by step is what a judgement from scratch gives.
+func (w *world) step(t testing.TB) {
+	t.Helper()
+	next := w.snapshot()
+	var changed []fleet.Change
+	fleet.Diff(w.last, next, func(old, next fleet.Object) { changed = append(changed, fleet.Change{Old: old, New: next}) })
+	w.changes = len(changed)
+	scratch := diagnose.Diagnose(diagnose.Rules(), w.last, next)
+	links, findings := w.derive(w.last, next, changed)
+	sameAs(t, "links", diagnose.Links(next), links)
+	sameAs(t, "findings", scratch, findings)
+	w.last = fleet.NewSnapshot(next.Seq, next.At, next.Parts, links, findings)
+}
+
+func sameAs[T any](t testing.TB, what string, scratch, step []T) {
+	t.Helper()
+	if len(scratch)+len(step) == 0 || reflect.DeepEqual(scratch, step) { // cmp is slow, and tells what differs
+		return
+	}
+	t.Fatalf("%s, from scratch and step by step (-scratch +step):\n%s", what, cmp.Diff(scratch, step))
+}
+
+// read takes one line of a scenario: KIND SOURCE JSON, gone KIND SOURCE NAME, fails KIND ERROR, works KIND.
+func (w *world) read(line string) error {
+	if line == "" || strings.HasPrefix(line, "#") {
+		return nil
+	}
+	word, rest, _ := strings.Cut(line, " ")
+	switch word {
+	case "gone":
+		f := strings.Fields(rest)
+		r := fleet.Ref{Kind: fleet.Kind(f[0]), Source: f[1], Name: f[2]}
+		if w.objects[r] == nil {
+			return fmt.Errorf("%s is not there", r)
+		}
+		delete(w.objects, r)
+		return nil
+	case "fails":
+		kind, text, _ := strings.Cut(rest, " ")
+		w.failing[fleet.Kind(kind)] = text
+		return nil
+	case "works":
+		delete(w.failing, fleet.Kind(rest))
+		return nil
+	}
+	o := blank(fleet.Kind(word))
+	if o == nil {
+		return fmt.Errorf("kind %q", word)
+	}
+	source, text, _ := strings.Cut(rest, " ")
+	d := json.NewDecoder(bytes.NewReader([]byte(text)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(o); err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(`{"source":"`+source+`"}`), o); err != nil {
+		return err
+	}
+	w.objects[o.Ref()] = o
+	return nil
+}
+
+func blank(kind fleet.Kind) fleet.Object {
+	switch kind {
+	case fleet.KindServer:
+		return new(fleet.Server)
+	case fleet.KindCompute:
+		return new(fleet.ComputeService)
+	case fleet.KindHypervisor:
+		return new(fleet.Hypervisor)
+	case fleet.KindNode:
+		return new(fleet.Node)
+	case fleet.KindLease:
+		return new(fleet.Lease)
+	case fleet.KindPod:
+		return new(fleet.Pod)
+	case fleet.KindEvent:
+		return new(fleet.Event)
+	case fleet.KindVolume:
+		return new(fleet.Volume)
+	case fleet.KindClaim:
+		return new(fleet.Claim)
+	case fleet.KindHost:
+		return new(fleet.Host)
+	case fleet.KindSensor:
+		return new(fleet.Sensor)
+	case fleet.KindDisk:
+		return new(fleet.Disk)
+	case fleet.KindFilesystem:
+		return new(fleet.Filesystem)
+	}
+	return nil
+}
