@@ -11,7 +11,7 @@ import (
 func linkRules() []Rule {
 	return []Rule{{
 		ID: "LNK-10", Title: "node claims to be two servers", Kind: fleet.KindNode, Severity: fleet.Warn,
-		Source: "providerID, systemUUID, machineID, address and name should name one server", Judge: on(nodeConflict),
+		Source: "providerID, systemUUID, machineID, address and name should name one server", Reads: Reads{Kinds: []fleet.Kind{fleet.KindServer}}, Judge: on(nodeConflict),
 	}, {
 		ID: "LNK-11", Title: "two nodes claim one server", Kind: fleet.KindServer, Severity: fleet.Warn,
 		Source: "a server is one node of a cluster at most", Judge: on(serverShared),
@@ -30,7 +30,7 @@ func nodeConflict(s *fleet.Snapshot, n *fleet.Node) Verdict {
 			continue
 		}
 		verdict.Because = append(verdict.Because, linkEvidence(n, l, l.To.Name))
-		claims = append(claims, l.How+" says "+l.To.Name)
+		claims = append(claims, l.How+" says "+serverCalled(s, l.To))
 		verdict.Confidence = l.Sure // the weakest comes last
 	}
 	if len(claims) < 2 {
@@ -39,6 +39,14 @@ func nodeConflict(s *fleet.Snapshot, n *fleet.Node) Verdict {
 	verdict.State = Bad
 	verdict.Says = fmt.Sprintf("which server is %s? %s; the first is taken", n.Name, strings.Join(claims, ", "))
 	return verdict
+}
+
+// serverCalled is a server's name with its id: names alone are not unique.
+func serverCalled(s *fleet.Snapshot, r fleet.Ref) string {
+	if v, ok := fleet.Find[*fleet.Server](s, r); ok {
+		return v.Name + " (" + v.ID + ")"
+	}
+	return r.Name
 }
 
 func serverShared(s *fleet.Snapshot, v *fleet.Server) Verdict {

@@ -16,7 +16,7 @@ type State uint8
 const (
 	CannotTell State = iota // starts no finding and ends none
 	OK
-	Lingering // neither clearly bad nor clearly ok: keeps a finding that stands, starts none
+	Lingering // neither clearly bad nor clearly ok: keeps a finding that stands, starts none; with Says it words it anew
 	Bad
 )
 

@@ -36,10 +36,7 @@ func nearlyFull(_ *fleet.Snapshot, f *fleet.Filesystem) Verdict {
 			what, share = "inodes", inodes
 		}
 	}
-	if share < full {
-		if share >= full-relief {
-			return Verdict{State: Lingering}
-		}
+	if share < full-relief {
 		return Verdict{State: OK}
 	}
 	verdict := Verdict{
@@ -50,8 +47,11 @@ func nearlyFull(_ *fleet.Snapshot, f *fleet.Filesystem) Verdict {
 	if what == "space" {
 		verdict.Says += fmt.Sprintf(", %s left", bytes(f.Available))
 	}
-	if share >= packed {
+	switch {
+	case share >= packed:
 		verdict.Severity = fleet.Serious
+	case share < full:
+		verdict.State = Lingering
 	}
 	return verdict
 }

@@ -38,7 +38,8 @@ func tooHot(_ *fleet.Snapshot, t *fleet.Sensor) Verdict {
 	case t.Max.OK && now >= t.Max.V:
 		verdict.Says = fmt.Sprintf("%s on %s is over its maximum of %s", name, t.Host, limit(t.Max))
 	case t.Celsius.OK && now >= clearAt(t):
-		return Verdict{State: Lingering}
+		verdict.State = Lingering
+		verdict.Says = fmt.Sprintf("%s on %s is still over %.0f °C", name, t.Host, clearAt(t))
 	default:
 		return Verdict{State: OK}
 	}

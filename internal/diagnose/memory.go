@@ -36,18 +36,19 @@ func memoryShort(_ *fleet.Snapshot, h *fleet.Host) Verdict {
 	}
 	free := float64(m.Available.V) / float64(m.Total)
 	scarce := m.Total >= 4<<30 && m.Available.V < 512<<20
-	switch {
-	case free >= 0.12 && !scarce:
+	if free >= 0.12 && !scarce {
 		return Verdict{State: OK}
-	case free >= 0.10 && !scarce:
-		return Verdict{State: Lingering}
 	}
 	verdict := Verdict{
 		State: Bad, Says: h.Name + " is short of memory: less than 10 % available",
 		Because: []fleet.Evidence{because(h, time.Time{}, "/proc/meminfo", "MemAvailable %s of %s (%.1f %%), SwapTotal %s",
 			bytes(m.Available.V), bytes(m.Total), free*100, bytes(h.Swap.Total))},
 	}
-	if free < 0.05 || scarce {
+	switch {
+	case free >= 0.10 && !scarce:
+		verdict.State = Lingering
+		verdict.Says = h.Name + " is short of memory: barely 10 % available"
+	case free < 0.05 || scarce:
 		verdict.Severity, verdict.Now = fleet.Critical, true
 		verdict.Says = h.Name + " is nearly out of memory: the kernel will kill, and a VM is the biggest victim"
 		if h.Swap.Total == 0 {
@@ -93,7 +94,8 @@ func swapFull(_ *fleet.Snapshot, h *fleet.Host) Verdict {
 	case used > 0.50 && in+out > 0:
 		verdict.Says = h.Name + " has used more than half of its swap, and pages still move"
 	case used > 0.50:
-		return Verdict{State: Lingering}
+		verdict.State = Lingering
+		verdict.Says = h.Name + " has used more than half of its swap, nothing moves now"
 	default:
 		return Verdict{State: OK}
 	}
@@ -111,7 +113,7 @@ func swapping(_ *fleet.Snapshot, h *fleet.Host) Verdict {
 	case in+out == 0:
 		return Verdict{State: OK}
 	case in == 0 || out == 0 || in+out <= 1<<20:
-		return Verdict{State: Lingering}
+		return Verdict{State: Lingering, Says: h.Name + " swapped in and out at once, less so now", Because: []fleet.Evidence{swapEvidence(h)}}
 	}
 	verdict := Verdict{
 		State: Bad, Says: h.Name + " swaps in and out at once: VMs on it stall although they swap nothing themselves",

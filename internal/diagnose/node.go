@@ -49,6 +49,9 @@ func nodeNotReady(s *fleet.Snapshot, n *fleet.Node) Verdict {
 	if !ready.Since.IsZero() {
 		verdict.Says += " since " + clock(s, ready.Since)
 	}
+	if ready.Status == "False" && ready.Message != "" {
+		verdict.Says += ": " + sentence(ready.Message)
+	}
 	server, linked := below[*fleet.Server](s, n.Ref(), fleet.KindServer)
 	switch {
 	case !linked:
@@ -59,8 +62,6 @@ func nodeNotReady(s *fleet.Snapshot, n *fleet.Node) Verdict {
 	case server.Run.Power.OK && server.Run.Power.V != fleet.PowerRunning:
 		verdict.Says += fmt.Sprintf(", the guest of its server %s is %s", server.Name, server.Run.Power.V)
 		verdict.Because = append(verdict.Because, statusEvidence(server))
-	case ready.Status == "False" && ready.Message != "":
-		verdict.Says += ": " + sentence(ready.Message)
 	}
 	return verdict
 }

@@ -31,6 +31,11 @@ func podRules() []Rule {
 
 func podName(p *fleet.Pod) string { return p.Namespace + "/" + p.Name }
 
+// noPhase is the verdict on a pod of which nothing is told.
+func noPhase(p *fleet.Pod) Verdict {
+	return Verdict{State: CannotTell, Missing: []string{"its phase: kubectl -n " + p.Namespace + " get pod " + p.Name}}
+}
+
 func podEvidence(p *fleet.Pod) fleet.Evidence {
 	return because(p, time.Time{}, "pod status", "phase=%s ready=%d/%d restarts=%d reason=%s message=%s",
 		p.Run.Phase, p.Run.Ready, p.Run.Total, p.Run.Restarts, or(p.Run.Reason, "-"), or(sentence(p.Run.Message), "-"))
@@ -56,7 +61,7 @@ const calm = 10 * time.Minute
 func crashing(s *fleet.Snapshot, p *fleet.Pod) Verdict {
 	switch {
 	case p.Run.Phase == "":
-		return Verdict{State: CannotTell}
+		return noPhase(p)
 	case !p.Deleting.IsZero():
 		return Verdict{State: OK}
 	case p.Run.Reason == "CrashLoopBackOff":
@@ -81,7 +86,7 @@ func killedForMemory(s *fleet.Snapshot, p *fleet.Pod) Verdict {
 	e := p.LastExit
 	switch {
 	case p.Run.Phase == "":
-		return Verdict{State: CannotTell}
+		return noPhase(p)
 	case e == nil || e.Reason != "OOMKilled" || !p.Deleting.IsZero():
 		return Verdict{State: OK}
 	}
@@ -91,9 +96,9 @@ func killedForMemory(s *fleet.Snapshot, p *fleet.Pod) Verdict {
 	}
 	return Verdict{
 		State: Bad, Since: e.Finished, Again: end,
-		Says:    fmt.Sprintf("%s: container %s was killed at %s, it needed more memory than its limit", podName(p), e.Container, clock(s, e.Finished)),
+		Says:    fmt.Sprintf("%s: container %s was killed for memory at %s", podName(p), e.Container, clock(s, e.Finished)),
 		Because: []fleet.Evidence{exitEvidence(p), podEvidence(p)},
-		Missing: []string{"its limit: kubectl -n " + p.Namespace + " describe pod " + p.Name},
+		Missing: []string{"its limit (or was the whole node out of memory?): kubectl -n " + p.Namespace + " describe pod " + p.Name},
 	}
 }
 
@@ -113,7 +118,7 @@ func stuckDeleting(s *fleet.Snapshot, p *fleet.Pod) Verdict {
 func podNotReady(_ *fleet.Snapshot, p *fleet.Pod) Verdict {
 	switch {
 	case p.Run.Phase == "":
-		return Verdict{State: CannotTell}
+		return noPhase(p)
 	case p.Run.Phase != "Running" || !p.Deleting.IsZero() || p.Run.Reason != "":
 		return Verdict{State: OK}
 	case p.Run.Ready >= p.Run.Total && p.Run.PodReady.Or(true):
@@ -131,7 +136,7 @@ func podNotReady(_ *fleet.Snapshot, p *fleet.Pod) Verdict {
 func podFailed(_ *fleet.Snapshot, p *fleet.Pod) Verdict {
 	switch {
 	case p.Run.Phase == "":
-		return Verdict{State: CannotTell}
+		return noPhase(p)
 	case p.Run.Phase != "Failed" || !p.Deleting.IsZero():
 		return Verdict{State: OK}
 	}

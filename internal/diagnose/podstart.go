@@ -49,7 +49,7 @@ func waitsForNodes(_ *fleet.Snapshot, p *fleet.Pod) Verdict { return unscheduled
 func unscheduled(p *fleet.Pod, forNodes bool) Verdict {
 	switch {
 	case p.Run.Phase == "":
-		return Verdict{State: CannotTell}
+		return noPhase(p)
 	case waiting(p) != "Unschedulable" || blamesNodes(p.Run.Message) != forNodes:
 		return Verdict{State: OK}
 	}
@@ -94,7 +94,7 @@ func stuckStart(p *fleet.Pod, what string) Verdict {
 // phaseTold is the verdict on a pod that has none of a rule's troubles.
 func phaseTold(p *fleet.Pod) Verdict {
 	if p.Run.Phase == "" {
-		return Verdict{State: CannotTell}
+		return noPhase(p)
 	}
 	return Verdict{State: OK}
 }

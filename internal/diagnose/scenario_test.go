@@ -20,21 +20,22 @@ import (
 )
 
 // TestScenarios plays the situations in testdata and compares the findings, once judged from scratch and once step by
-// step. testdata/README.md tells how they are written; STRATA_UPDATE=1 rewrites what they expect.
+// step. testdata/README.md tells how they are written; STRATA_UPDATE=1 rewrites what they expect. Of each rule there must be
+// a yes, a no and a cannot-tell.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scenarios: %v", err)
 	}
+	outcomes := map[string][4]int{}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			t.Parallel()
 			archive, err := txtar.ParseFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			play(t, archive)
+			play(t, archive, outcomes)
 			if os.Getenv("STRATA_UPDATE") != "" {
 				if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
 					t.Fatal(err)
@@ -42,9 +43,16 @@ func TestScenarios(t *testing.T) {
 			}
 		})
 	}
+	sure := []string{"LNK-10", "LNK-11", "K8S-08"} // rules that can always tell: what they read is there or it is not
+	for _, r := range diagnose.Rules() {
+		n := outcomes[r.ID]
+		if n[diagnose.Bad] == 0 || n[diagnose.OK] == 0 || n[diagnose.CannotTell] == 0 && !slices.Contains(sure, r.ID) {
+			t.Errorf("%s: %d yes, %d no, %d cannot tell: want one of each", r.ID, n[diagnose.Bad], n[diagnose.OK], n[diagnose.CannotTell])
+		}
+	}
 }
 
-func play(t *testing.T, archive *txtar.Archive) {
+func play(t *testing.T, archive *txtar.Archive, outcomes map[string][4]int) {
 	t.Helper()
 	rules := diagnose.Rules()
 	w := newWorld(diagnose.Derive(rules))
@@ -64,6 +72,13 @@ func play(t *testing.T, archive *txtar.Archive) {
 				}
 			}
 			w.step(t)
+			for r := range w.objects {
+				for _, j := range diagnose.Examine(rules, w.last, r) {
+					n := outcomes[j.Rule.ID]
+					n[j.Verdict.State]++
+					outcomes[j.Rule.ID] = n
+				}
+			}
 		case "want":
 			wanted, asked := split(string(f.Data))
 			got := told(w.last)

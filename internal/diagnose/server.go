@@ -26,9 +26,14 @@ func serverRules() []Rule {
 	}}
 }
 
+// noStatus is the verdict on a server of which nothing is told.
+func noStatus(v *fleet.Server) Verdict {
+	return Verdict{State: CannotTell, Missing: []string{"its status: openstack server show " + v.ID}}
+}
+
 func inError(s *fleet.Snapshot, v *fleet.Server) Verdict {
 	if v.Run.Status == "" {
-		return Verdict{State: CannotTell}
+		return noStatus(v)
 	}
 	if v.Run.Status != "ERROR" {
 		return Verdict{State: OK}
@@ -70,7 +75,7 @@ func powerSplit(_ *fleet.Snapshot, v *fleet.Server) Verdict {
 // stuckTask is bad as soon as there is an operation: the rule's hold makes it stuck.
 func stuckTask(s *fleet.Snapshot, v *fleet.Server) Verdict {
 	if v.Run.Status == "" {
-		return Verdict{State: CannotTell}
+		return noStatus(v)
 	}
 	if v.Run.TaskState == "" {
 		return Verdict{State: OK}
@@ -94,7 +99,7 @@ func hearsay(_ *fleet.Snapshot, v *fleet.Server) Verdict {
 	}
 	return Verdict{
 		State:   Bad,
-		Says:    fmt.Sprintf("%s counts as ACTIVE, but nova-compute on its host does not check in: nobody knows", v.Name),
+		Says:    fmt.Sprintf("%s counts as ACTIVE, but nova-compute on its host does not check in: its real state is not known", v.Name),
 		Because: []fleet.Evidence{because(v, time.Time{}, "nova servers/detail", "host_status=%s status=%s", v.Run.HostStatus, v.Run.Status)},
 	}
 }

@@ -21,7 +21,12 @@ func settle(rule *Rule, about fleet.Ref, v Verdict, before *fleet.Finding, now t
 	}
 	f := *before
 	f.Cleared = time.Time{}
-	if v.State == CannotTell {
+	switch {
+	case v.State == Lingering && v.Says != "":
+		told := tell(rule, about, v)
+		told.Since, told.Shown, told.Under = f.Since, f.Shown, f.Under
+		f = *told
+	case v.State == CannotTell:
 		for _, m := range v.Missing {
 			if !slices.Contains(f.Missing, m) {
 				f.Missing = append(slices.Clip(f.Missing), m)
@@ -31,7 +36,8 @@ func settle(rule *Rule, about fleet.Ref, v Verdict, before *fleet.Finding, now t
 	return &f, v.Again
 }
 
-func stand(rule *Rule, about fleet.Ref, v Verdict, before *fleet.Finding, now time.Time) (*fleet.Finding, time.Time) {
+// tell makes a finding of what a verdict says.
+func tell(rule *Rule, about fleet.Ref, v Verdict) *fleet.Finding {
 	f := &fleet.Finding{
 		Rule: rule.ID, About: about, Says: v.Says, Severity: v.Severity, Confidence: v.Confidence,
 		Because: v.Because, Missing: v.Missing, Remedies: rule.Remedies, Since: v.Since,
@@ -45,6 +51,11 @@ func stand(rule *Rule, about fleet.Ref, v Verdict, before *fleet.Finding, now ti
 	if f.Confidence == 0 {
 		f.Confidence = fleet.High
 	}
+	return f
+}
+
+func stand(rule *Rule, about fleet.Ref, v Verdict, before *fleet.Finding, now time.Time) (*fleet.Finding, time.Time) {
+	f := tell(rule, about, v)
 	// Texts tell times of today without the date.
 	due := sooner(v.Again, now.UTC().Truncate(24*time.Hour).Add(24*time.Hour))
 	if f.Since.After(now) {

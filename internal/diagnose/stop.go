@@ -33,16 +33,16 @@ func stopRules() []Rule {
 }
 
 // isOff says whether a server is off, and lingers while somebody is changing that.
-func isOff(v *fleet.Server) State {
+func isOff(v *fleet.Server) Verdict {
 	switch {
 	case v.Run.Status == "":
-		return CannotTell
+		return noStatus(v)
 	case v.Run.Status != "SHUTOFF":
-		return OK
+		return Verdict{State: OK}
 	case v.Run.TaskState != "":
-		return Lingering
+		return Verdict{State: Lingering}
 	}
-	return Bad
+	return Verdict{State: Bad}
 }
 
 func listActions(v *fleet.Server) []string {
@@ -89,9 +89,8 @@ func whyOff(v *fleet.Server) string {
 }
 
 func stoppedByNova(s *fleet.Snapshot, v *fleet.Server) Verdict {
-	state := isOff(v)
-	if state != Bad {
-		return Verdict{State: state}
+	if off := isOff(v); off.State != Bad {
+		return off
 	}
 	if v.Actions == nil {
 		return Verdict{State: CannotTell, Missing: listActions(v)}
@@ -110,9 +109,8 @@ func stoppedByNova(s *fleet.Snapshot, v *fleet.Server) Verdict {
 }
 
 func stoppedByPerson(s *fleet.Snapshot, v *fleet.Server) Verdict {
-	state := isOff(v)
-	if state != Bad {
-		return Verdict{State: state}
+	if off := isOff(v); off.State != Bad {
+		return off
 	}
 	if v.Actions == nil {
 		return Verdict{State: CannotTell, Missing: listActions(v)}
@@ -138,13 +136,15 @@ func stoppedByPerson(s *fleet.Snapshot, v *fleet.Server) Verdict {
 }
 
 func stoppedUnknown(_ *fleet.Snapshot, v *fleet.Server) Verdict {
-	state := isOff(v)
-	if state != Bad {
-		return Verdict{State: state}
+	if off := isOff(v); off.State != Bad {
+		return off
 	}
 	verdict := Verdict{State: Bad, Because: []fleet.Evidence{statusEvidence(v)}, Since: v.Times.Updated}
 	if v.Actions == nil {
 		verdict.Says = v.Name + " is off: who stopped it was not read yet"
+		if v.ActionsErr != "" {
+			verdict.Says = v.Name + " is off: who stopped it cannot be read"
+		}
 		verdict.Missing = listActions(v)
 		// Updated is long past for a server that was off before strata came: hold from when it was first seen.
 		verdict.Since = time.Time{}

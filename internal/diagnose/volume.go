@@ -67,7 +67,7 @@ func hostPathTrap(_ *fleet.Snapshot, v *fleet.Volume) Verdict {
 	}
 	return Verdict{
 		State: Bad, Because: []fleet.Evidence{volumeEvidence(v)},
-		Says:    fmt.Sprintf("%s is %s on whichever node its pod lands: elsewhere its data seems lost", v.Claim, or(v.HostPath, "a hostPath")),
+		Says:    fmt.Sprintf("%s keeps its data in %s of whichever node its pod runs on: on another node it seems lost", v.Claim, or(v.HostPath, "a hostPath")),
 		Missing: []string{"whether its pods are pinned to a node themselves: kubectl get pods -o wide, spec.nodeSelector"},
 	}
 }
