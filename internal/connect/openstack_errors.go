@@ -188,6 +188,8 @@ func (c Cloud) fixAnswer(a *Answer) string {
 		return "the role of this user is not enough; see: " + c.Command() + " role assignment list --names --user USER"
 	case a.Status == http.StatusNotFound:
 		return "check the endpoint: " + c.Command() + " catalog show compute"
+	case a.Status == http.StatusConflict:
+		return "it is not in a state that allows this; see: " + c.Command() + " server show ID"
 	case a.Status == http.StatusTooManyRequests:
 		return "the API limits the rate; poll less often, or raise the limit"
 	case a.Status >= 500:

@@ -77,15 +77,15 @@ func (f *Cloud) viewVersioned(c *call, s *server, v object) {
 	if c.minor >= 73 {
 		v["locked_reason"] = nil
 	}
+	if c.minor >= 90 || c.minor >= 3 && c.admin() {
+		v["OS-EXT-SRV-ATTR:hostname"] = s.Name
+	}
 	if !c.admin() {
 		return
 	}
 	v["OS-EXT-SRV-ATTR:host"] = s.Host
 	v["OS-EXT-SRV-ATTR:hypervisor_hostname"] = s.Host
-	v["OS-EXT-SRV-ATTR:instance_name"] = fmt.Sprintf("instance-%08x", s.serial)
-	if c.minor >= 3 {
-		v["OS-EXT-SRV-ATTR:hostname"] = s.Name
-	}
+	v["OS-EXT-SRV-ATTR:instance_name"] = fmt.Sprintf("instance-%08x", s.Number)
 	if c.minor >= 16 {
 		v["host_status"] = f.compute(s.Host).status()
 	}
