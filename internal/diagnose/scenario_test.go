@@ -54,8 +54,12 @@ func TestScenarios(t *testing.T) {
 
 func play(t *testing.T, archive *txtar.Archive, outcomes map[string][4]int) {
 	t.Helper()
+	playInto(t, newWorld(diagnose.Derive(diagnose.Rules())), archive, outcomes)
+}
+
+func playInto(t *testing.T, w *world, archive *txtar.Archive, outcomes map[string][4]int) {
+	t.Helper()
 	rules := diagnose.Rules()
-	w := newWorld(diagnose.Derive(rules))
 	for i := range archive.Files {
 		f := &archive.Files[i]
 		word, rest, _ := strings.Cut(f.Name, " ")

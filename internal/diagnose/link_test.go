@@ -1,0 +1,164 @@
+package diagnose_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"strata/internal/diagnose"
+	"strata/internal/fleet"
+)
+
+func worldOf(t *testing.T, lines ...string) *world {
+	t.Helper()
+	w := newWorld(diagnose.Derive(diagnose.Rules()))
+	w.now = time.Date(2025, 6, 30, 7, 25, 0, 0, time.UTC)
+	for _, line := range lines {
+		if err := w.read(line); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+	}
+	w.step(t)
+	return w
+}
+
+// linked writes a snapshot's links as "from -> to how sure".
+func linked(s *fleet.Snapshot) []string {
+	var all []string
+	for _, l := range s.Links {
+		all = append(all, l.From.String()+" -> "+l.To.String()+" "+l.How+" "+l.Sure.String())
+	}
+	slices.Sort(all)
+	return all
+}
+
+func TestLinksByTheStrongestSignal(t *testing.T) {
+	t.Parallel()
+	const server = `server os/a {"id":"6c59b812-2d8d-4da5-92d6-6bbe527926d6","name":"k8s-worker-1","addresses":[{"net":"n","ip":"10.0.0.28"}],"run":{"status":"ACTIVE"}}`
+	const other = `server os/a {"id":"61b0f46e-651b-4564-bc37-0185ff7f18b2","name":"k8s-worker-2","addresses":[{"net":"n","ip":"10.0.0.107"}],"run":{"status":"ACTIVE"},"place":{"hostname":"other-name"}}`
+	for name, c := range map[string]struct {
+		node string
+		want []string
+	}{
+		"providerID":              {`{"name":"n","identity":{"providerID":"openstack:///6c59b812-2d8d-4da5-92d6-6bbe527926d6","machineID":"x"}}`, []string{"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 providerID high"}},
+		"systemUUID in capitals":  {`{"name":"n","identity":{"systemUUID":"6C59B812-2D8D-4DA5-92D6-6BBE527926D6"}}`, []string{"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 systemUUID high"}},
+		"systemUUID, swapped":     {`{"name":"n","identity":{"systemUUID":"12b8596c-8d2d-a54d-92d6-6bbe527926d6"}}`, []string{"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 systemUUID, bytes swapped high"}},
+		"machineID":               {`{"name":"n","identity":{"machineID":"6c59b8122d8d4da592d66bbe527926d6"}}`, []string{"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 machineID high"}},
+		"address":                 {`{"name":"n","addresses":[{"net":"InternalIP","ip":"10.0.0.28"},{"net":"Hostname","ip":"10.0.0.107"}]}`, []string{"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 address medium"}},
+		"name":                    {`{"name":"k8s-worker-1.novalocal"}`, []string{"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 name low"}},
+		"hostname":                {`{"name":"other-name"}`, []string{"server 61b0f46e-651b-4564-bc37-0185ff7f18b2 name low"}},
+		"strong beats weak":       {`{"name":"k8s-worker-2","identity":{"systemUUID":"6c59b812-2d8d-4da5-92d6-6bbe527926d6"}}`, []string{"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 systemUUID high"}},
+		"an id of nobody, a name": {`{"name":"k8s-worker-2","identity":{"systemUUID":"b23b8ec1-7ab0-4a11-9c66-0f6b1f1a7a01"}}`, []string{"server 61b0f46e-651b-4564-bc37-0185ff7f18b2 name low"}},
+		"nothing":                 {`{"name":"master"}`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := worldOf(t, server, other, "node kube/p "+c.node)
+			var got []string
+			for _, l := range linked(w.last) {
+				_, to, _ := strings.Cut(l, " -> ")
+				got = append(got, to)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestAmbiguousSignalsGiveNoLink(t *testing.T) {
+	t.Parallel()
+	node := `node kube/p {"name":"twin","addresses":[{"net":"InternalIP","ip":"10.0.0.5"}]}`
+	one := `server os/a {"id":"11111111-2222-3333-4444-555555555553","name":"twin","addresses":[{"net":"n","ip":"10.0.0.5"}],"run":{"status":"ACTIVE"}}`
+	w := worldOf(t, node, one, `server os/b {"id":"11111111-2222-3333-4444-555555555554","name":"twin","addresses":[{"net":"n","ip":"10.0.0.5"}],"run":{"status":"ACTIVE"}}`)
+	if got := linked(w.last); got != nil {
+		t.Errorf("two servers of that name and address: %q", got)
+	}
+	if err := w.read("gone server os/b 11111111-2222-3333-4444-555555555554"); err != nil {
+		t.Fatal(err)
+	}
+	w.step(t)
+	if diff := cmp.Diff([]string{"node twin -> server 11111111-2222-3333-4444-555555555553 address medium"}, linked(w.last)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestChainDownAndUpAgain(t *testing.T) {
+	t.Parallel()
+	w := worldOf(t,
+		`pod kube/p {"namespace":"d","name":"be","node":"w1","run":{"phase":"Running"}}`,
+		`node kube/p {"name":"w1","identity":{"systemUUID":"6c59b812-2d8d-4da5-92d6-6bbe527926d6"}}`,
+		`lease kube/p {"node":"w1"}`,
+		`event kube/p {"namespace":"d","name":"e1","reason":"BackOff","message":"m","about":{"kind":"pod","source":"kube/p","name":"d/be"}}`,
+		`server os/a {"id":"6c59b812-2d8d-4da5-92d6-6bbe527926d6","name":"w1","run":{"status":"ACTIVE"},"place":{"host":"compute","hypervisorHostname":"compute.lan"}}`,
+		`hypervisor os/a {"hostname":"compute.lan","serviceHost":"compute","state":"up","status":"enabled"}`,
+		`compute os/a {"binary":"nova-compute","host":"compute","state":"up","status":"enabled"}`,
+		`host host/compute {"name":"compute","memory":{"totalBytes":0,"availableBytes":null}}`,
+		`disk host/compute {"host":"compute","name":"vda"}`,
+		`filesystem host/compute {"host":"compute","mount":"/","device":"/dev/vda3","type":"xfs","totalBytes":0,"usedBytes":0,"availableBytes":0}`,
+		`sensor host/compute {"host":"compute","name":"t","chip":"c","label":"l","celsius":null}`,
+		`pvc kube/p {"namespace":"d","name":"data","phase":"Bound","volume":"pv-1"}`,
+	)
+	chain := func(r fleet.Ref) (all []string) {
+		for _, s := range diagnose.Chain(w.last, r) {
+			known := ""
+			if !s.Known {
+				known = " (not seen)"
+			}
+			all = append(all, strings.Repeat("  ", s.Depth)+s.Ref.String()+known)
+		}
+		return all
+	}
+	for _, c := range []struct {
+		from fleet.Ref
+		want string
+	}{
+		{fleet.Ref{Kind: fleet.KindEvent, Source: "kube/p", Name: "d/e1"}, `event d/e1
+  pod d/be
+    node w1
+      server 6c59b812-2d8d-4da5-92d6-6bbe527926d6
+        hypervisor compute.lan
+          compute nova-compute@compute
+          host compute`},
+		{fleet.Ref{Kind: fleet.KindFilesystem, Source: "host/compute", Name: "/"}, "filesystem /\n  disk vda\n    host compute"},
+		{fleet.Ref{Kind: fleet.KindClaim, Source: "kube/p", Name: "d/data"}, "pvc d/data\n  pv pv-1 (not seen)"},
+		{fleet.Ref{Kind: fleet.KindNode, Source: "kube/p", Name: "nobody"}, "node nobody (not seen)"},
+	} {
+		if diff := cmp.Diff(c.want, strings.Join(chain(c.from), "\n")); diff != "" {
+			t.Error(diff)
+		}
+	}
+	for below, want := range map[fleet.Ref][]string{
+		{Kind: fleet.KindNode, Source: "kube/p", Name: "w1"}:                                   {"lease w1", "pod d/be"},
+		{Kind: fleet.KindHost, Source: "host/compute", Name: "compute"}:                        {"disk vda", "filesystem /", "hypervisor compute.lan", "sensor t"},
+		{Kind: fleet.KindHypervisor, Source: "os/a", Name: "compute.lan"}:                      {"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6"},
+		{Kind: fleet.KindPod, Source: "kube/p", Name: "d/be"}:                                  {"event d/e1"},
+		{Kind: fleet.KindServer, Source: "os/a", Name: "6c59b812-2d8d-4da5-92d6-6bbe527926d6"}: {"node w1"},
+	} {
+		var got []string
+		for _, l := range diagnose.Above(w.last, below) {
+			got = append(got, l.From.String())
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("above %s: %s", below, diff)
+		}
+	}
+}
+
+func TestChainOfACircleEnds(t *testing.T) {
+	t.Parallel()
+	// The machine that runs the hypervisor claims to be a server on it.
+	w := worldOf(t,
+		`server os/a {"id":"6c59b812-2d8d-4da5-92d6-6bbe527926d6","name":"w1","run":{"status":"ACTIVE"},"place":{"hypervisorHostname":"compute"}}`,
+		`hypervisor os/a {"hostname":"compute","state":"up","status":"enabled"}`,
+		`host host/compute {"name":"compute","identity":{"systemUUID":"6c59b812-2d8d-4da5-92d6-6bbe527926d6"},"memory":{"totalBytes":1000,"availableBytes":10}}`,
+	)
+	steps := diagnose.Chain(w.last, fleet.Ref{Kind: fleet.KindHost, Source: "host/compute", Name: "compute"})
+	if len(steps) != 3 {
+		t.Errorf("steps: %v", steps)
+	}
+}

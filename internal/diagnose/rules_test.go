@@ -1,0 +1,143 @@
+package diagnose_test
+
+import (
+	"os"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"strata/internal/diagnose"
+	"strata/internal/fleet"
+)
+
+func TestRulesAreWhole(t *testing.T) {
+	t.Parallel()
+	rules := diagnose.Rules()
+	explains := map[string][]string{}
+	for _, r := range rules {
+		if explains[r.ID] != nil {
+			t.Errorf("%s: twice", r.ID)
+		}
+		explains[r.ID] = append([]string{}, r.Explains...)
+		if r.Title == "" || r.Source == "" || r.Kind == "" || r.Severity == 0 || r.Judge == nil {
+			t.Errorf("%s: something is missing: %+v", r.ID, r)
+		}
+	}
+	for id, effects := range explains {
+		for _, effect := range effects {
+			if explains[effect] == nil {
+				t.Errorf("%s explains %s, which is no rule", id, effect)
+			}
+		}
+	}
+	var walk func(string, []string)
+	walk = func(id string, above []string) {
+		if slices.Contains(above, id) {
+			t.Fatalf("rules explain each other in a circle: %v", append(above, id))
+		}
+		for _, effect := range explains[id] {
+			walk(effect, append(slices.Clip(above), id))
+		}
+	}
+	for id := range explains {
+		walk(id, nil)
+	}
+}
+
+// TestIncidentHasOneRoot: on the morning of the incident the header names the reboot, and everything else hangs under it.
+func TestIncidentHasOneRoot(t *testing.T) {
+	t.Parallel()
+	w := incident(t)
+	root, ok := diagnose.Root(w.last)
+	if !ok || root.Rule != "X-01" || root.About.Name != "compute" {
+		t.Fatalf("root: %+v", root)
+	}
+	byKey := map[string]*fleet.Finding{}
+	for i := range w.last.Findings {
+		byKey[w.last.Findings[i].Key()] = &w.last.Findings[i]
+	}
+	kinds := map[fleet.Kind]int{}
+	for _, f := range byKey {
+		top := f
+		for top.Under != "" {
+			top = byKey[top.Under]
+		}
+		if top != root && f.Key() != root.Key() && top.Key() != root.Key() {
+			t.Errorf("%s does not hang under the root but under %s", f.Key(), top.Key())
+		}
+		kinds[f.About.Kind]++
+		for _, e := range f.Because {
+			if e.Where == "" || e.Says == "" || e.Ref.Name == "" {
+				t.Errorf("%s: evidence without a place: %+v", f.Key(), e)
+			}
+		}
+		if len(f.Because) == 0 {
+			t.Errorf("%s: no evidence", f.Key())
+		}
+	}
+	if kinds[fleet.KindServer] != 2 || kinds[fleet.KindNode] != 4 || kinds[fleet.KindPod] != 3 {
+		t.Errorf("findings by kind: %v", kinds)
+	}
+}
+
+// incident is the first moment of testdata/incident.txtar.
+func incident(t *testing.T) *world {
+	t.Helper()
+	text, err := os.ReadFile("testdata/incident.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := txtar.Parse(text)
+	archive.Files = archive.Files[:1]
+	w := newWorld(diagnose.Derive(diagnose.Rules()))
+	playInto(t, w, archive, map[string][4]int{})
+	return w
+}
+
+func TestHealthyWorldHasNoRoot(t *testing.T) {
+	t.Parallel()
+	w := worldOf(t, `node kube/p {"name":"w1","conditions":[{"type":"Ready","status":"True"}]}`)
+	if f, ok := diagnose.Root(w.last); ok {
+		t.Errorf("root: %+v", f)
+	}
+}
+
+// TestStoreDerives: through a Store, a lease that nobody renews becomes a finding by the passing of time alone, and while
+// nothing changes, findings and links are shared from snapshot to snapshot.
+func TestStoreDerives(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := fleet.NewStore(diagnose.Derive(diagnose.Rules()))
+		see := func(source string, facts ...fleet.Object) {
+			var scope string
+			if len(facts) > 0 {
+				scope = facts[0].Ref().Kind.Scope()
+			}
+			store.Put(fleet.Observation{Source: source, Scope: scope, At: time.Now(), Facts: facts})
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		see("kube/p", &fleet.Node{Source: "kube/p", Name: "w1", Conditions: []fleet.NodeCondition{{Type: "Ready", Status: "True"}}})
+		see("kube/p", &fleet.Lease{Source: "kube/p", Node: "w1", Renewed: time.Now()})
+		var last *fleet.Snapshot
+		for range 39 {
+			see(fleet.ClockSource)
+			last = store.Snapshot()
+			if len(last.Findings) != 0 {
+				t.Fatalf("after %v: %+v", time.Since(last.At), last.Findings)
+			}
+		}
+		see(fleet.ClockSource)
+		late := store.Snapshot()
+		if f, ok := diagnose.Root(late); !ok || f.Rule != "K8S-02" || f.Severity != fleet.Warn {
+			t.Fatalf("root: %+v", f)
+		}
+		see(fleet.ClockSource)
+		if next := store.Snapshot(); next.Seq == late.Seq || &next.Findings[0] != &late.Findings[0] {
+			t.Error("unchanged findings are not shared")
+		}
+	})
+}
