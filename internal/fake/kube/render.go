@@ -71,13 +71,17 @@ func (p Pod) render(now time.Time) jsonObject {
 		return o
 	}
 	status := func(c Container) jsonObject { return c.status(now) }
+	started, init := p.Containers, p.Init
+	if p.Node == "" {
+		started, init = nil, nil // no kubelet has told of them
+	}
 	return jsonObject{
 		"metadata": meta,
 		"spec": jsonObject{"containers": list(p.Containers, spec)}.with("nodeName", p.Node).
 			with("initContainers", list(p.Init, spec)),
 		"status": jsonObject{"phase": phase}.with("reason", p.Reason).with("message", p.Message).with("podIP", p.IP).
 			with("conditions", list(p.Conditions, func(c Condition) jsonObject { return c.render(now) })).
-			with("containerStatuses", list(p.Containers, status)).with("initContainerStatuses", list(p.Init, status)),
+			with("containerStatuses", list(started, status)).with("initContainerStatuses", list(init, status)),
 	}
 }
 

@@ -79,6 +79,15 @@ func (m *Machine) Advance(d time.Duration) error {
 	return m.write()
 }
 
+// Step is Advance and Change at once: what happened until now counts as the state was before. Each file is written once.
+func (m *Machine) Step(d time.Duration, how func(*State)) error {
+	m.mu.Lock()
+	m.state.Up += d
+	m.count(d)
+	m.mu.Unlock()
+	return m.Change(how)
+}
+
 // Run lets time pass as it does, until ctx ends.
 func (m *Machine) Run(ctx context.Context) error {
 	const step = 250 * time.Millisecond

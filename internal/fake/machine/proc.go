@@ -83,6 +83,10 @@ func (m *Machine) stat() string {
 }
 
 func (m *Machine) meminfo() string {
+	swap := m.spec.Swap
+	if m.state.SwapOff {
+		swap = 0
+	}
 	var b strings.Builder
 	for _, f := range []struct {
 		name  string
@@ -90,7 +94,7 @@ func (m *Machine) meminfo() string {
 	}{
 		{"MemTotal", m.spec.Memory}, {"MemFree", m.state.Available - min(m.state.Cached, m.state.Available)},
 		{"MemAvailable", m.state.Available}, {"Buffers", 0}, {"Cached", m.state.Cached},
-		{"SwapTotal", m.spec.Swap}, {"SwapFree", m.spec.Swap - min(m.state.SwapUsed, m.spec.Swap)}, {"Dirty", 0},
+		{"SwapTotal", swap}, {"SwapFree", swap - min(m.state.SwapUsed, swap)}, {"Dirty", 0},
 	} {
 		fmt.Fprintf(&b, "%-15s %8d kB\n", f.name+":", f.bytes/1024)
 	}
@@ -99,7 +103,7 @@ func (m *Machine) meminfo() string {
 
 func (m *Machine) swaps() string {
 	head := "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
-	if m.spec.Swap == 0 {
+	if m.spec.Swap == 0 || m.state.SwapOff {
 		return head
 	}
 	return head + fmt.Sprintf("/dev/dm-1                               partition\t%d\t\t%d\t\t-2\n", m.spec.Swap/1024, m.state.SwapUsed/1024)

@@ -52,6 +52,7 @@ type State struct {
 	Available uint64 // bytes of MemAvailable
 	Cached    uint64
 	SwapUsed  uint64
+	SwapOff   bool               // as after swapoff -a
 	SwapIn    float64            // bytes per second
 	SwapOut   float64            // bytes per second
 	Pressure  map[string]Stall   // cpu, memory, io; nil for a kernel without PSI

@@ -56,6 +56,9 @@ func (f *Cloud) AddAction(id, name, by string, at time.Time) {
 		who = f.user(by)
 	}
 	f.record(s, name, who, at, "compute_"+name+"_instance").finish(at.Add(time.Second), nil)
+	if at.After(s.updated) {
+		s.updated = at
+	}
 	slices.SortStableFunc(s.actions, func(a, b *action) int { return a.start.Compare(b.start) })
 }
 

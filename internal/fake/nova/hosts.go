@@ -17,6 +17,7 @@ type host struct {
 	reason                 string
 	forced                 bool
 	booted                 time.Time
+	vcpus, memoryMiB       int
 }
 
 // status is the host_status of the servers there.
@@ -37,6 +38,14 @@ func (f *Cloud) AddHost(name string, booted time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.compute(name).booted = booted
+}
+
+// SetHostSize sets what the hypervisor of a compute host has to give.
+func (f *Cloud) SetHostSize(name string, vcpus, memoryMiB int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h := f.compute(name)
+	h.vcpus, h.memoryMiB = vcpus, memoryMiB
 }
 
 // SetHostDown stops or starts the nova-compute of a host. Tasks on its servers wait until it is back.
@@ -65,7 +74,7 @@ func (f *Cloud) compute(name string) *host {
 	}
 	h := &host{
 		id: f.uuid(), hypervisor: f.uuid(), name: name, binary: "nova-compute", zone: "nova",
-		booted: f.config.Now().Add(-42 * 24 * time.Hour),
+		booted: f.config.Now().Add(-42 * 24 * time.Hour), vcpus: 32, memoryMiB: 131072,
 	}
 	f.hosts = append(f.hosts, h)
 	return h
@@ -198,5 +207,5 @@ func (f *Cloud) viewCapacity(c *call, h *host, v object) {
 			}
 		}
 	}
-	v["vcpus"], v["memory_mb"], v["memory_mb_used"], v["running_vms"] = 32, 131072, used, running
+	v["vcpus"], v["memory_mb"], v["memory_mb_used"], v["running_vms"] = h.vcpus, h.memoryMiB, used, running
 }

@@ -147,6 +147,39 @@ func (f *Cloud) PowerOff(id string) {
 	})
 }
 
+// StopTogether is nova-compute's own check, as after its start: it stops the servers whose guests it finds off, all in
+// one run and so with one request id.
+func (f *Cloud) StopTogether(ids ...string) {
+	request := ""
+	for _, id := range ids {
+		f.change(id, func(s *server, now time.Time) {
+			a := f.record(s, "stop", nil, now, "compute_stop_instance")
+			request = or(request, a.request)
+			a.request = request
+			a.finish(now, nil)
+			s.State, s.power, s.task, s.done = "stopped", 4, "", nil
+		})
+	}
+}
+
+// Run is how a server is doing, as its view tells it.
+type Run struct {
+	State, Task string // vm_state and task_state
+	Power       int    // power_state
+}
+
+// Run returns how a server is doing now; false for one that is not there.
+func (f *Cloud) Run(id string) (Run, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.settle()
+	s := f.find(id)
+	if s == nil {
+		return Run{}, false
+	}
+	return Run{State: s.State, Task: s.task, Power: s.power}, true
+}
+
 // Crash is a guest whose process ended: to Nova the same as a guest that shut itself down.
 func (f *Cloud) Crash(id string) { f.PowerOff(id) }
 

@@ -21,6 +21,7 @@ type Server struct {
 	State   string
 	Created time.Time // now when zero
 	Fault   string    // the message of a server in error
+	Number  int       // of its instance name, as in instance-0000001c; the next one when 0
 }
 
 // server is a Server at work. Its fields are guarded by Cloud.mu.
@@ -53,6 +54,7 @@ func (f *Cloud) AddServer(one Server) string {
 	f.flavor(one.Flavor)
 	f.compute(one.Host)
 	f.serial++
+	one.Number = or(one.Number, f.serial)
 	s := &server{Server: one, serial: f.serial, updated: one.Created, launch: one.Created.Add(time.Second)}
 	s.power = powerOf[one.State]
 	s.console = one.Name + " login: "
