@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"maps"
 	"slices"
 
 	"strata/internal/fleet"
@@ -89,22 +90,22 @@ func (l *linker) spoil(k key) {
 }
 
 func (l *linker) put(m map[key][]fleet.Ref, k key, ref fleet.Ref) {
-	at, found := slices.BinarySearchFunc(m[k], ref, fleet.Ref.Compare)
-	if !found {
-		m[k] = slices.Insert(m[k], at, ref)
+	refs := m[k]
+	if at, found := slices.BinarySearchFunc(refs, ref, fleet.Ref.Compare); !found {
+		m[k] = slices.Insert(refs, at, ref)
 	}
 }
 
 func (l *linker) drop(m map[key][]fleet.Ref, k key, ref fleet.Ref) {
-	at, found := slices.BinarySearchFunc(m[k], ref, fleet.Ref.Compare)
-	if !found {
-		return
-	}
-	if len(m[k]) == 1 {
+	refs := m[k]
+	at, found := slices.BinarySearchFunc(refs, ref, fleet.Ref.Compare)
+	switch {
+	case !found:
+	case len(refs) == 1:
 		delete(m, k)
-		return
+	default:
+		m[k] = slices.Delete(refs, at, at+1)
 	}
-	m[k] = slices.Delete(m[k], at, at+1)
 }
 
 // relink finds the links of all that are stale and returns both ends of those that came, went or changed.
@@ -140,11 +141,10 @@ func (l *linker) all(before []fleet.Link) []fleet.Link {
 		return before
 	}
 	l.changed = false
-	flat := make([]fleet.Link, 0, len(l.links))
-	for _, links := range l.links {
-		flat = append(flat, links...)
+	flat := make([]fleet.Link, 0, len(l.links)+len(l.links)/4)
+	for _, from := range slices.SortedFunc(maps.Keys(l.links), fleet.Ref.Compare) {
+		flat = append(flat, l.links[from]...)
 	}
-	slices.SortStableFunc(flat, func(a, b fleet.Link) int { return a.From.Compare(b.From) })
 	if slices.Equal(flat, before) {
 		flat = before
 	}
