@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"strata/internal/config"
+	"strata/internal/connect"
+	"strata/internal/diagnose"
+	"strata/internal/fleet"
+	"strata/sources"
+	"strata/sources/audit"
+	"strata/sources/host"
+	"strata/sources/kube"
+	"strata/sources/openstack"
+)
+
+// places are where the layers are looked for. The demo has its own.
+type places struct {
+	openstack connect.Search
+	kube      connect.KubeSearch
+	hosts     []host.Config
+}
+
+// here looks where the tools of each layer look, with this process' environment, and at this machine.
+func here(c config.Config, noHost bool) places {
+	p := places{openstack: connect.SearchHere(c.Clouds...), kube: connect.KubeSearchHere(c.Contexts...)}
+	if !noHost {
+		p.hosts = []host.Config{{}}
+	}
+	return p
+}
+
+// assembly is everything that looks, put together and not started yet.
+type assembly struct {
+	store    *fleet.Store
+	wishes   *sources.Wishes
+	clouds   []connect.Cloud
+	clusters []connect.Cluster
+	sources  []sources.Source
+	awaited  []awaited
+	absent   []fleet.Observation // layers that were looked for and are not there
+	broke    chan error          // the diagnosis panicked
+}
+
+// awaited is a scope that a source will answer for.
+type awaited struct{ source, scope string }
+
+// assemble finds clouds, clusters and hosts and makes their sources. It uses no network. A cloud or cluster that is
+// described badly is a source that says so. wanted says which kinds matter; a layer without any of them is not even
+// looked for.
+func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *assembly {
+	a := &assembly{wishes: sources.NewWishes(), broke: make(chan error, 1)}
+	a.store = fleet.NewStore(a.guarded(diagnose.Derive(diagnose.Rules())))
+	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor) {
+		a.addClouds(at.openstack, c)
+	}
+	if wanted(fleet.KindNode, fleet.KindLease, fleet.KindPod, fleet.KindEvent, fleet.KindVolume, fleet.KindClaim) {
+		a.addClusters(at.kube)
+	}
+	if wanted(fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem) {
+		a.addHosts(at.hosts, c)
+	}
+	if wanted(fleet.KindDeed) {
+		a.add(audit.New(c.Audit.Path, 0), audit.Scope)
+	}
+	return a
+}
+
+func (a *assembly) add(s sources.Source, scopes ...string) {
+	a.sources = append(a.sources, s)
+	for _, scope := range scopes {
+		a.awaited = append(a.awaited, awaited{s.Name(), scope})
+	}
+}
+
+func (a *assembly) addClouds(where connect.Search, c config.Config) {
+	var looked connect.Looked
+	if a.clouds, looked = connect.Clouds(where); len(a.clouds) == 0 {
+		a.absent = append(a.absent, fleet.Observation{Source: "openstack", Err: looked.Trouble()})
+	}
+	for _, cloud := range a.clouds {
+		a.add(openstack.New(cloud, openstack.Options{Every: c.Poll.OpenStack, Wishes: a.wishes, Version: versionOf().Version}),
+			openstack.ScopeServers, openstack.ScopeServices, openstack.ScopeHypervisors)
+	}
+}
+
+func (a *assembly) addClusters(where connect.KubeSearch) {
+	var looked connect.Looked
+	if a.clusters, looked = connect.Clusters(where); len(a.clusters) == 0 {
+		a.absent = append(a.absent, fleet.Observation{Source: "kube", Err: connect.KubeTrouble(looked)})
+	}
+	for _, cluster := range a.clusters {
+		a.add(kube.New(cluster, kube.Options{Agent: agent()}), "nodes", "leases", "pods", "events", "volumes", "claims")
+	}
+}
+
+func (a *assembly) addHosts(hosts []host.Config, c config.Config) {
+	for _, h := range hosts {
+		h.Wishes = a.wishes
+		if h.Every == 0 {
+			h.Every = c.Poll.Host
+		}
+		if h.SmartEvery == 0 {
+			h.SmartEvery = c.Poll.Smart
+		}
+		a.add(host.New(h), host.ScopeHost, host.ScopeSensors, host.ScopeDisks, host.ScopeFilesystems)
+	}
+}
+
+// run watches everything until ctx ends.
+func (a *assembly) run(ctx context.Context) error {
+	for _, o := range a.absent {
+		o.At = time.Now()
+		a.store.Put(o)
+	}
+	return sources.Run(ctx, a.store.Put, append(slices.Clip(a.sources), sources.Clock())...)
+}
+
+// guarded keeps a panic of the diagnosis, which runs in a goroutine of the store, from ending the process with the
+// terminal in pieces. The first one is told on broke; links and findings then stay as they were.
+func (a *assembly) guarded(derive fleet.Derive) fleet.Derive {
+	return func(prev, next *fleet.Snapshot, changed []fleet.Change) (links []fleet.Link, findings []fleet.Finding) {
+		defer func() {
+			if err := caught("diagnosing", recover()); err != nil {
+				links, findings = prev.Links, prev.Findings
+				select {
+				case a.broke <- err:
+				default:
+				}
+			}
+		}()
+		return derive(prev, next, changed)
+	}
+}
+
+// title names what is watched, for the top of the screen.
+func (a *assembly) title() string {
+	var names []string
+	for _, c := range a.clouds {
+		names = append(names, c.Name)
+	}
+	for _, c := range a.clusters {
+		names = append(names, c.Name)
+	}
+	return strings.Join(names, " ")
+}
+
+// everything wants all kinds.
+func everything(...fleet.Kind) bool { return true }

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+	"github.com/spf13/cobra"
+
+	"strata/actions"
+	"strata/internal/config"
+	"strata/internal/connect"
+	"strata/internal/fleet"
+	"strata/ui"
+)
+
+// patience is how long the effect of an action is waited for before it counts as not seen.
+const patience = 2 * time.Minute
+
+func (p *program) watchVerb() *cobra.Command {
+	o := options{readOnly: true, why: "started with `strata watch`"}
+	verb := &cobra.Command{
+		Use:   "watch",
+		Short: "Open the cockpit without the ability to change anything",
+		Long: `watch is the cockpit without hands: it makes no client that could write, and its transports let nothing but
+reading requests out.`,
+		Example: `  strata watch
+  strata watch --cloud home --no-host`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return failed(p.cockpit(c.Context(), o)) },
+	}
+	o.cockpit(verb)
+	return verb
+}
+
+func (p *program) cockpit(ctx context.Context, o options) error {
+	t, err := p.terminal()
+	if err != nil {
+		return err
+	}
+	c, err := p.settings(o)
+	if err != nil {
+		return err
+	}
+	why := o.why
+	switch {
+	case why != "":
+		c.ReadOnly = true
+	case o.readOnly:
+		why = "started with --read-only"
+	case c.ReadOnly:
+		why = "readOnly is set in the configuration"
+	}
+	return p.open(ctx, t, c, why, here(c, o.noHost))
+}
+
+// open runs the cockpit over what is found at these places until its reader leaves.
+func (p *program) open(ctx context.Context, t *terminal, c config.Config, why string, at places) error {
+	quiet, err := openLog(p.logPath())
+	if err != nil {
+		return err
+	}
+	defer quiet.close()
+	connect.QuietKlog(quiet.handler)
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	a := assemble(at, c, everything)
+	var runner *actions.Runner
+	if !c.ReadOnly {
+		var audit *actions.Audit
+		if runner, audit, err = p.hands(a, c); err != nil {
+			why = sentence(err)
+		} else {
+			defer audit.Close()
+		}
+	}
+	model := ui.New(ctx, ui.Options{
+		Store: a.store, Theme: ui.NewTheme(c.UI.ASCII || p.onlyASCII()), Title: a.title(), Runner: runner, ReadOnly: why,
+		Look: a.wishes.Look, Refresh: a.wishes.Refresh, Version: versionOf().Version, Mouse: c.UI.Mouse,
+	})
+	looked := make(chan struct{})
+	go func() {
+		defer close(looked)
+		_ = a.run(ctx) // ends with the context only
+	}()
+	go func() {
+		select {
+		case err := <-a.broke:
+			cancel(err)
+		case <-ctx.Done():
+		}
+	}()
+	err = p.play(ctx, cancel, model, t, quiet)
+	cancel(nil)
+	// Sources end at once. One that hangs in the kernel must not keep its reader from leaving.
+	select {
+	case <-looked:
+	case <-time.After(time.Second):
+	}
+	return err
+}
+
+// hands makes the writing half of the cockpit. Without an audit log there is none.
+func (p *program) hands(a *assembly, c config.Config) (*actions.Runner, *actions.Audit, error) {
+	audit, err := actions.OpenAudit(c.Audit.Path)
+	if err != nil {
+		return nil, nil, &fleet.Trouble{Doing: "nothing can be done without the audit log", Cause: err, Fix: "set audit.path in the configuration"}
+	}
+	writing := connect.ForWriting(versionOf().Version, a.clouds...)
+	return actions.NewRunner(actions.NewHands(writing), a.store, audit, p.who(), a.wishes.Refresh, patience), audit, nil
+}
+
+// play shows a model on the terminal until it ends, and leaves the terminal as it was found, whatever happened.
+func (p *program) play(ctx context.Context, cancel context.CancelCauseFunc, model tea.Model, t *terminal, quiet *quietLog) error {
+	release, err := quiet.takeStderr(p.stderr)
+	if err != nil {
+		return err
+	}
+	watched := t.guard(ctx, cancel, release)
+	_, err = tea.NewProgram(sure{model, cancel},
+		tea.WithContext(ctx), tea.WithFPS(10), tea.WithInput(t.in(cancel)), tea.WithOutput(t.out(cancel)),
+		tea.WithoutSignalHandler(), tea.WithColorProfile(p.profile()),
+	).Run()
+	watched()
+	t.restore()
+	release()
+
+	var gone *gone
+	var panicked *panicked
+	cause := context.Cause(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(cause, &gone):
+		return &exit{gone.code, gone}
+	case errors.As(cause, &panicked):
+		fmt.Fprintln(p.stderr, panicked)
+		return &exit{exitFailed, &fleet.Trouble{Doing: "the cockpit panicked", Fix: "this is a bug; please report it with the lines above"}}
+	case errors.Is(err, tea.ErrProgramPanic):
+		return &exit{exitFailed, &fleet.Trouble{Doing: "the cockpit panicked", Fix: "this is a bug; please report it with the end of " + quiet.path}}
+	}
+	return &exit{exitFailed, &fleet.Trouble{Doing: "showing the screen", Cause: err, Fix: "use `strata snapshot`"}}
+}
+
+// profile is which colours the terminal has. Bubble Tea would start tmux to find out.
+func (p *program) profile() colorprofile.Profile {
+	if p.getenv("NO_COLOR") != "" {
+		return colorprofile.ASCII
+	}
+	return max(colorprofile.Env(os.Environ()), colorprofile.Terminfo(p.getenv("TERM")))
+}

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"strata/internal/fleet"
+)
+
+func percent(share float64) string { return fmt.Sprintf("%.0f%%", share*100) }
+
+func degrees(c float64) string { return strconv.FormatFloat(c, 'f', 0, 64) }
+
+func perSecond(bytes float64) string { return size(bytes) + "/s" }
+
+func hostColumns(kind fleet.Kind) []column {
+	switch kind {
+	case fleet.KindHost:
+		return []column{
+			{"NAME", false, on(func(h *fleet.Host) string { return h.Name })},
+			{"STATUS", false, on(func(h *fleet.Host) string { return h.Health().Word })},
+			{"CPUS", true, on(func(h *fleet.Host) string { return strconv.Itoa(h.CPUs) })},
+			{"BUSY", true, on(func(h *fleet.Host) string { return maybe(h.Busy, percent) })},
+			{"LOAD", true, on(func(h *fleet.Host) string { return fmt.Sprintf("%.2f %.2f %.2f", h.Load[0], h.Load[1], h.Load[2]) })},
+			{"MEMORY", true, on(func(h *fleet.Host) string { return size(h.Memory.Total) })},
+			{"AVAILABLE", true, on(func(h *fleet.Host) string { return maybe(h.Memory.Available, size[uint64]) })},
+			{"SWAP", true, on(func(h *fleet.Host) string { return size(h.Swap.Total) })},
+			{"SWAPPED", true, on(func(h *fleet.Host) string { return size(h.Swap.Used) })},
+			{"UP", true, aged(func(h *fleet.Host) time.Time { return h.Boot })},
+			{"MODEL", false, on(func(h *fleet.Host) string { return h.Identity.Model })},
+		}
+	case fleet.KindSensor:
+		return []column{
+			{"CHIP", false, on(func(s *fleet.Sensor) string { return s.Chip })},
+			{"LABEL", false, on(func(s *fleet.Sensor) string { return s.Label })},
+			{"STATUS", false, on(func(s *fleet.Sensor) string { return s.Health().Word })},
+			{"CELSIUS", true, on(func(s *fleet.Sensor) string { return maybe(s.Celsius, degrees) })},
+			{"MAX", true, on(func(s *fleet.Sensor) string { return maybe(s.Max, degrees) })},
+			{"CRIT", true, on(func(s *fleet.Sensor) string { return maybe(s.Crit, degrees) })},
+			{"DISK", false, on(func(s *fleet.Sensor) string { return s.Disk })},
+			{"NAME", false, on(func(s *fleet.Sensor) string { return s.Name })},
+		}
+	case fleet.KindDisk:
+		return diskColumns()
+	case fleet.KindFilesystem:
+		return []column{
+			{"MOUNT", false, on(func(f *fleet.Filesystem) string { return f.Mount })},
+			{"USED", true, on(func(f *fleet.Filesystem) string { return f.Health().Word })},
+			{"SIZE", true, on(func(f *fleet.Filesystem) string { return size(f.Total) })},
+			{"AVAILABLE", true, on(func(f *fleet.Filesystem) string { return size(f.Available) })},
+			{"TYPE", false, on(func(f *fleet.Filesystem) string { return f.Type })},
+			{"DEVICE", false, on(func(f *fleet.Filesystem) string { return f.Device })},
+		}
+	}
+	return []column{
+		{"AT", false, on(func(d *fleet.Deed) string {
+			if d.At.IsZero() {
+				return ""
+			}
+			return d.At.UTC().Format(time.RFC3339)
+		})},
+		{"PHASE", false, on(func(d *fleet.Deed) string { return d.Phase })},
+		{"WHO", false, on(func(d *fleet.Deed) string { return d.Who })},
+		{"DEED", false, on(func(d *fleet.Deed) string { return d.Title })},
+		{"ERROR", false, on(func(d *fleet.Deed) string { return d.Error })},
+	}
+}
+
+func diskColumns() []column {
+	smart := func(text func(*fleet.Smart) string) func(fleet.Object, time.Time) string {
+		return on(func(d *fleet.Disk) string {
+			if d.Smart == nil {
+				return ""
+			}
+			return text(d.Smart)
+		})
+	}
+	return []column{
+		{"NAME", false, on(func(d *fleet.Disk) string { return d.Name })},
+		{"STATUS", false, on(func(d *fleet.Disk) string { return d.Health().Word })},
+		{"BUS", false, on(func(d *fleet.Disk) string { return d.Bus })},
+		{"SIZE", true, on(func(d *fleet.Disk) string { return size(d.Bytes) })},
+		{"CELSIUS", true, smart(func(s *fleet.Smart) string { return maybe(s.Celsius, degrees) })},
+		{"WEAR", true, smart(func(s *fleet.Smart) string {
+			return maybe(s.UsedPct, func(n int) string { return strconv.Itoa(n) + "%" })
+		})},
+		{"READ", true, on(func(d *fleet.Disk) string { return maybe(d.IO.ReadBytesSec, perSecond) })},
+		{"WRITE", true, on(func(d *fleet.Disk) string { return maybe(d.IO.WriteBytesSec, perSecond) })},
+		{"BUSY", true, on(func(d *fleet.Disk) string { return maybe(d.IO.Util, percent) })},
+		{"SERIAL", false, on(func(d *fleet.Disk) string { return d.Serial })},
+		{"MODEL", false, on(func(d *fleet.Disk) string { return d.Model })},
+	}
+}
