@@ -116,8 +116,14 @@ func containsFold(s, lower string) bool {
 	if lower == "" {
 		return true
 	}
-	for i := 0; i+len(lower) <= len(s); i++ {
-		j := 0
+	last := len(s) - len(lower)
+	for i := 0; i <= last; i++ {
+		next := indexFold(s[i:last+1], lower[0])
+		if next < 0 {
+			return false
+		}
+		i += next
+		j := 1
 		for j < len(lower) && lowerASCII(s[i+j]) == lower[j] {
 			j++
 		}
@@ -126,6 +132,21 @@ func containsFold(s, lower string) bool {
 		}
 	}
 	return false
+}
+
+// indexFold finds a lower-case byte, or its upper case.
+func indexFold(s string, lower byte) int {
+	i := strings.IndexByte(s, lower)
+	if lower < 'a' || lower > 'z' {
+		return i
+	}
+	if i >= 0 {
+		s = s[:i]
+	}
+	if upper := strings.IndexByte(s, lower-('a'-'A')); upper >= 0 {
+		return upper
+	}
+	return i
 }
 
 func lowerASCII(b byte) byte {

@@ -11,6 +11,9 @@ import (
 	"strata/internal/fleet"
 )
 
+// overviewWidth is from where on panes stand side by side; below it they are tabs.
+const overviewWidth = 100
+
 // overviewPanes is how many panes the largest overview has.
 const overviewPanes = 6
 
@@ -30,7 +33,11 @@ func (m *Model) draw() string {
 		m.screen.boxes = nil
 		lines = append(lines, full.draw(m, w, body)...)
 	} else {
-		m.screen.boxes = m.arrange(w, body)
+		if w < overviewWidth {
+			lines = append(lines, m.tabs(c, w))
+			body--
+		}
+		m.screen.boxes, m.screen.top = m.arrange(w, body), len(lines)
 		lines = append(lines, m.grid(c, w, body)...)
 	}
 	lines = append(lines, m.footer(c, w))
@@ -58,7 +65,7 @@ func (m *Model) arrange(w, h int) []box {
 		return []box{{m.focus, 0, 0, w, h}}
 	case w >= 170 && h >= 40:
 		return m.columns(w, h, [][]int{{0, 1}, {2, 3}, {4, 5}})
-	case w >= 100 && h >= 21 && m.focus < 4:
+	case w >= overviewWidth && h >= 20 && m.focus < 4:
 		return m.columns(w, h, [][]int{{0, 1}, {2, 3}})
 	}
 	return []box{{m.focus, 0, 0, w, h}}
@@ -96,7 +103,7 @@ func (m *Model) grid(c *scene, w, h int) []string {
 	m.screen.boxes = m.arrange(w, h) // once more, now that the rows are known
 	for i, t := range m.panes {
 		if !visible[i] {
-			t.release()
+			t.hide(c.now())
 		}
 	}
 	lines := make([]strings.Builder, h)
@@ -227,7 +234,40 @@ func (m *Model) header(c *scene, w int) string {
 	if left.n+right.n > w {
 		right = (&pen{t: c.t}).put(bold, clock).put(plain, " ")
 	}
+	if left.n+right.n > w {
+		right = &pen{t: c.t}
+	}
 	return left.to(w-right.n).String() + right.String()
+}
+
+// tabs stand above a single pane: the panes of the overview with the worst state in each.
+func (m *Model) tabs(c *scene, w int) string {
+	p := &pen{t: c.t}
+	for i := 0; i < overviewPanes; i++ {
+		v := m.panes[i].view
+		var t fleet.Tally
+		for _, k := range v.kinds {
+			for state, n := range c.s.Tally(k) {
+				t[state] += n
+			}
+		}
+		style := dim
+		if i == m.focus {
+			style = accent
+		}
+		says := ""
+		if t.Total() > 0 {
+			says = c.t.glyph(t.Worst())
+			if n := t[fleet.StateBad] + t[fleet.StateWarn]; n > 0 {
+				says += strconv.Itoa(n)
+			}
+		}
+		if p.n+width(v.name)+len(says)+5 > w {
+			break
+		}
+		p.put(style, " "+strconv.Itoa(i+1)+" "+v.name+" ").put(c.t.state(t.Worst()), says).put(plain, " ")
+	}
+	return p.to(w).String()
 }
 
 type layer struct {
@@ -333,10 +373,10 @@ func (m *Model) footer(c *scene, w int) string {
 			if b.hint == "" {
 				continue
 			}
-			if p.n+len(b.show())+len(b.hint)+3 > w {
+			if p.n+width(b.show(&m.o.Theme))+len(b.hint)+3 > w {
 				break
 			}
-			p.put(plain, " ").put(accent, b.show()).put(dim, " "+b.hint+" ")
+			p.put(plain, " ").put(accent, b.show(&m.o.Theme)).put(dim, " "+b.hint+" ")
 		}
 	}
 	return p.to(w).String()

@@ -18,12 +18,12 @@ type binding struct {
 }
 
 // show is how the help writes a binding's keys.
-func (b binding) show() string {
-	names := make([]string, len(b.keys))
-	for i, k := range b.keys {
-		names[i] = strings.NewReplacer("space", "␣", "up", "↑", "down", "↓", "left", "←", "right", "→", "shift+", "⇧").Replace(k)
+func (b binding) show(t *Theme) string {
+	names := strings.Join(b.keys, " ")
+	if t.ascii {
+		return names
 	}
-	return strings.Join(names, " ")
+	return strings.NewReplacer("pgup", "pgup", "pgdown", "pgdn", "up", "↑", "down", "↓", "left", "←", "right", "→", "shift+", "⇧").Replace(names)
 }
 
 func (b binding) disabled(m *Model) string {
@@ -98,7 +98,7 @@ func (m *Model) key(msg tea.KeyPressMsg) tea.Cmd {
 				continue
 			}
 			if why := b.disabled(m); why != "" {
-				m.say(warnInk, b.show()+": "+why)
+				m.say(warnInk, b.show(&m.o.Theme)+": "+why)
 				return nil
 			}
 			cmd := b.do(m)
@@ -238,7 +238,7 @@ func (m *Model) mouse(msg tea.MouseMsg) tea.Cmd {
 		return nil
 	}
 	for _, b := range m.screen.boxes {
-		y := at.Y - 2 - b.y // two lines of header
+		y := at.Y - m.screen.top - b.y
 		if at.X < b.x || at.X >= b.x+b.w || y < 0 || y >= b.h {
 			continue
 		}

@@ -50,6 +50,7 @@ type screen struct {
 	frozen bool
 	w, h   int
 	boxes  []box // where the panes are, for the mouse
+	top    int   // lines above the panes
 	cached string
 	dirty  bool
 }
@@ -76,8 +77,9 @@ const redrawEvery = 150 * time.Millisecond
 // New returns the model. Data is awaited until ctx ends.
 func New(ctx context.Context, o Options) *Model {
 	m := &Model{o: o, ctx: ctx, runs: newRuns()}
+	scratch := new([]row)
 	for _, v := range views() {
-		m.panes = append(m.panes, newTable(v))
+		m.panes = append(m.panes, newTable(v, scratch))
 	}
 	m.screen.w, m.screen.h, m.screen.dirty = 80, 24, true
 	m.show(o.Store.Snapshot())

@@ -11,9 +11,10 @@ import (
 
 // row is an object with its place in the current order.
 type row struct {
-	obj fleet.Object
-	num float64
-	str string
+	obj  fleet.Object
+	num  float64
+	head uint64 // the first bytes of str, which settle most comparisons without looking at it
+	str  string
 }
 
 // sortKey is what a column sorts by: the number first, then the text.
@@ -30,26 +31,42 @@ type order struct {
 	keep    func(fleet.Object) bool              // nil keeps all
 	list    func(*fleet.Snapshot) []fleet.Object // when set, these are the rows, in this order
 	rows    []row
+	scratch *[]row // room to sort in, shared by all tables
 	seen    *fleet.Snapshot
 }
 
 func (o *order) compare(a, b *row) int {
 	c := cmp.Compare(a.num, b.num)
 	if c == 0 {
-		c = strings.Compare(a.str, b.str)
+		c = cmp.Compare(a.head, b.head)
 	}
-	if o.reverse {
-		c = -c
+	if c == 0 {
+		c = strings.Compare(a.str, b.str)
 	}
 	if c == 0 {
 		c = fleet.Compare(a.obj, b.obj)
+	}
+	if o.reverse {
+		return -c
 	}
 	return c
 }
 
 func (o *order) row(obj fleet.Object) row {
 	k := o.key(obj)
-	return row{obj, k.num, k.str}
+	r := row{obj: obj, num: k.num, str: k.str}
+	for i := range min(8, len(k.str)) {
+		r.head |= uint64(k.str[i]) << (56 - 8*i)
+	}
+	return r
+}
+
+// turn reverses the order.
+func (o *order) turn() {
+	o.reverse = !o.reverse
+	if o.list == nil {
+		slices.Reverse(o.rows)
+	}
 }
 
 // find returns where an object stands, by its key.
@@ -74,19 +91,85 @@ func (o *order) rebuild(s *fleet.Snapshot) {
 		}
 		return
 	}
+	most := 0
+	for _, kind := range o.kinds {
+		most += s.Tally(kind).Total()
+	}
+	o.rows = slices.Grow(o.rows, most)
 	for _, kind := range o.kinds {
 		for obj := range s.Each(kind) {
-			if o.keep == nil || o.keep(obj) {
-				o.rows = append(o.rows, o.row(obj))
+			o.rows = append(o.rows, row{obj: obj})
+		}
+	}
+	if o.keep != nil {
+		o.rows = passing(o.rows, o.keep)
+	}
+	each(len(o.rows), func(from, to int) {
+		for i := from; i < to; i++ {
+			o.rows[i] = o.row(o.rows[i].obj)
+		}
+	})
+	if !o.classify() {
+		o.rows = sortRows(o.rows, o.scratch, func(a, b row) int { return o.compare(&a, &b) })
+	} else if o.reverse {
+		slices.Reverse(o.rows)
+	}
+}
+
+// release forgets the rows but keeps their room.
+func (o *order) release() {
+	clear(o.rows)
+	o.rows, o.seen = o.rows[:0], nil
+}
+
+// classify sorts rows that differ in few numbers only, as when all but some are fine. They come in the order of their
+// refs and keep it; only the classes are put in theirs. It reports false when the rows are not of that sort.
+func (o *order) classify() bool {
+	var nums []float64
+	var sizes []int
+	for i := range o.rows {
+		at := slices.Index(nums, o.rows[i].num)
+		switch {
+		case o.rows[i].str != "" || at < 0 && len(nums) == 12:
+			return false
+		case at < 0:
+			nums, sizes = append(nums, o.rows[i].num), append(sizes, 1)
+		default:
+			sizes[at]++
+		}
+	}
+	sorted := slices.Sorted(slices.Values(nums))
+	next := make([]int, len(nums)) // where the next row of a class goes
+	for i := range nums {
+		for j := range nums {
+			if nums[j] < nums[i] {
+				next[i] += sizes[j]
 			}
 		}
 	}
-	slices.SortFunc(o.rows, func(a, b row) int { return o.compare(&a, &b) })
+	*o.scratch = slices.Grow((*o.scratch)[:0], len(o.rows))[:len(o.rows)]
+	for i := range o.rows {
+		at := slices.Index(nums, o.rows[i].num)
+		(*o.scratch)[next[at]] = o.rows[i]
+		next[at]++
+	}
+	o.rows, *o.scratch = *o.scratch, o.rows
+	clear(*o.scratch)
+	byRef := func(a, b row) int { return fleet.Compare(a.obj, b.obj) }
+	from := 0
+	for _, num := range sorted {
+		class := o.rows[from : from+sizes[slices.Index(nums, num)]]
+		if !slices.IsSortedFunc(class, byRef) {
+			slices.SortFunc(class, byRef)
+		}
+		from += len(class)
+	}
+	return true
 }
 
 // narrow keeps only the rows that pass: for a filter that can only have become stricter.
 func (o *order) narrow() {
-	o.rows = slices.DeleteFunc(o.rows, func(r row) bool { return !o.keep(r.obj) })
+	o.rows = passing(o.rows, o.keep)
 }
 
 // follow brings the order up to a snapshot. Its cost is what changed plus one copy of the rows.

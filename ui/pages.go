@@ -21,9 +21,9 @@ func helpPage() *pager {
 		lines: func(m *Model, w int) []line {
 			var out []line
 			for _, b := range bindings() {
-				l := line{cells: []cell{{fit(b.show(), 18, false) + " ", accent}, {b.help, plain}}}
+				l := line{cells: []cell{{fit(b.show(&m.o.Theme), 18, false) + " ", accent}, {b.help, plain}}}
 				if why := b.disabled(m); why != "" {
-					l = line{cells: []cell{{fit(b.show(), 18, false) + " ", dim}, {b.help + "  ", dim}, {"disabled: " + why, warnInk}}}
+					l = line{cells: []cell{{fit(b.show(&m.o.Theme), 18, false) + " ", dim}, {b.help + "  ", dim}, {"disabled: " + why, warnInk}}}
 				}
 				out = append(out, l)
 			}

@@ -180,13 +180,13 @@ func (m *Model) sortNamed(name string) {
 	t := m.table()
 	name, desc := strings.CutSuffix(name, " desc")
 	if name == "" || name == "worst" {
-		t.sort, t.reverse = -1, desc
+		t.sort, t.ord.reverse = -1, desc
 		t.reorder()
 		return
 	}
 	for i := range t.view.columns {
 		if strings.ReplaceAll(t.view.columns[i].title, " ", "-") == name && t.view.columns[i].key != nil {
-			t.sort, t.reverse = i, desc
+			t.sort, t.ord.reverse = i, desc
 			t.reorder()
 			return
 		}

@@ -61,6 +61,9 @@ type view struct {
 	empty   string // when all is well and there is nothing
 }
 
+// keepHidden is how long a table that is not on the screen can come back at once.
+const keepHidden = 30 * time.Second
+
 // flashFor is how long a changed cell is bright.
 const flashFor = 2 * time.Second
 
@@ -69,7 +72,6 @@ type table struct {
 	view    *view
 	ord     order
 	sort    int // column index, -1 for worst first
-	reverse bool
 	filter  filter
 	marks   map[fleet.Ref]bool
 	cursor  int
@@ -85,15 +87,15 @@ type change struct {
 	at  time.Time
 }
 
-func newTable(v *view) *table {
+func newTable(v *view, scratch *[]row) *table {
 	t := &table{view: v, sort: -1, marks: map[fleet.Ref]bool{}, changed: map[fleet.Ref]change{}}
-	t.ord.kinds, t.ord.list = v.kinds, v.list
+	t.ord.kinds, t.ord.list, t.ord.scratch = v.kinds, v.list, scratch
 	t.reorder()
 	return t
 }
 
 func (t *table) reorder() {
-	t.ord.key, t.ord.reverse = t.view.worst, t.reverse
+	t.ord.key = t.view.worst
 	if t.sort >= 0 {
 		t.ord.key = t.view.columns[t.sort].key
 	}
@@ -103,10 +105,11 @@ func (t *table) reorder() {
 // sortBy sorts by a column, or worst first for -1; the same column again turns it round.
 func (t *table) sortBy(col int) {
 	if col == t.sort {
-		t.reverse = !t.reverse
-	} else {
-		t.sort, t.reverse = col, false
+		t.ord.turn()
+		t.place(t.cursor)
+		return
 	}
+	t.sort, t.ord.reverse = col, false
 	t.reorder()
 }
 
@@ -115,7 +118,7 @@ func (t *table) sortNext(step int) {
 	n := len(t.view.columns) + 1
 	for i := (t.sort + 1 + step + n) % n; ; i = (i + step + n) % n {
 		if i == 0 || t.view.columns[i-1].key != nil {
-			t.sort, t.reverse = i-1, false
+			t.sort, t.ord.reverse = i-1, false
 			t.reorder()
 			return
 		}
@@ -160,8 +163,13 @@ func (t *table) follow(c *scene) {
 	t.place(t.cursor)
 }
 
-// release forgets the rows of a table that is not on the screen; cursor, marks, sort and filter stay.
-func (t *table) release() { t.ord.rows, t.ord.seen = nil, nil }
+// hide forgets the rows of a table that has not been on the screen for a while, so that it does not keep an old snapshot;
+// cursor, marks, sort and filter stay.
+func (t *table) hide(now time.Time) {
+	if t.ord.seen != nil && now.Sub(t.ord.seen.At) > keepHidden {
+		t.ord.release()
+	}
+}
 
 // place puts the cursor on a row.
 func (t *table) place(i int) {

@@ -105,7 +105,7 @@ func (t *table) header(th *Theme, which, widths []int, w int) string {
 		col := &t.view.columns[i]
 		title, style := strings.ToUpper(col.title), dim
 		if i == t.sort {
-			title, style = title+th.or(map[bool]string{false: "↑", true: "↓"}[t.reverse], map[bool]string{false: "^", true: "v"}[t.reverse]), accent
+			title, style = title+th.or(map[bool]string{false: "↑", true: "↓"}[t.ord.reverse], map[bool]string{false: "^", true: "v"}[t.ord.reverse]), accent
 		}
 		p.put(style, fit(title, widths[n], col.right)).put(plain, " ")
 	}
@@ -177,7 +177,7 @@ func (t *table) nothing(c *scene) (says []string) {
 	if len(t.filter.words) > 0 {
 		return []string{"nothing matches /" + clean(t.filter.text) + "  (esc clears)"}
 	}
-	answered := false
+	answered := t.view.list != nil && len(c.s.Parts) > 0
 	for i := range c.s.Parts {
 		p := &c.s.Parts[i]
 		if !t.view.covers(p) {

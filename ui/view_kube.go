@@ -20,11 +20,11 @@ func workView() *view {
 		columns: []column{
 			{title: "name", width: 18, grow: 3, search: true, cell: workName, key: func(o fleet.Object) sortKey { return sortKey{str: workName(nil, o).text} }},
 			{title: "status", width: 10, grow: 1, search: true, flash: true, cell: health, key: func(o fleet.Object) sortKey { return sortKey{str: o.Health().Word} }},
-			{title: "because", width: 16, grow: 2, drop: 4, cell: because},
+			{title: "because", width: 16, grow: 2, drop: 1, cell: because},
 			{title: "ready", width: 5, right: true, drop: 3, flash: true, cell: podReady},
 			{title: "restarts", width: 8, right: true, drop: 5, flash: true, cell: podRestarts, key: pods(func(p *fleet.Pod) sortKey { return sortKey{num: -float64(p.Run.Restarts)} })},
 			{title: "node", width: 16, grow: 1, drop: 6, search: true, cell: podNode, key: pods(func(p *fleet.Pod) sortKey { return sortKey{str: p.Node} })},
-			{title: "age", width: 6, right: true, drop: 1, cell: workAge, key: workAgeKey},
+			{title: "age", width: 6, right: true, drop: 2, cell: workAge, key: workAgeKey},
 		},
 	}
 }
@@ -36,8 +36,8 @@ func podsView() *view {
 	v.columns = append([]column{{title: "namespace", width: 12, grow: 1, drop: 2, search: true, cell: of(func(_ *scene, p *fleet.Pod) cell { return cell{p.Namespace, dim} }), key: text(func(p *fleet.Pod) string { return p.Namespace })}}, v.columns...)
 	v.columns = append(v.columns,
 		column{title: "ip", width: 13, drop: 8, search: true, cell: of(func(_ *scene, p *fleet.Pod) cell { return cell{p.IP, dim} })},
-		column{title: "owner", width: 20, grow: 1, drop: 9, search: true, cell: of(func(_ *scene, p *fleet.Pod) cell { return cell{p.Owner, dim} }), key: text(func(p *fleet.Pod) string { return p.Owner })},
-		column{title: "cluster", width: 10, drop: 10, search: true, cell: of(func(_ *scene, p *fleet.Pod) cell { return cell{system(p.Source), dim} })},
+		column{title: "owner", width: 20, grow: 1, drop: 9, cell: of(func(_ *scene, p *fleet.Pod) cell { return cell{p.Owner, dim} }), key: text(func(p *fleet.Pod) string { return p.Owner })},
+		column{title: "cluster", width: 10, drop: 10, cell: of(func(_ *scene, p *fleet.Pod) cell { return cell{system(p.Source), dim} })},
 	)
 	return v
 }
@@ -90,8 +90,17 @@ func because(c *scene, o fleet.Object) cell {
 			}
 		}
 	}
-	if p, ok := o.(*fleet.Pod); ok && p.LastExit != nil && p.Health().State != fleet.StateOK {
-		return cell{"last exit " + or(p.LastExit.Reason, "code") + " " + strconv.Itoa(int(p.LastExit.Code)), dim}
+	switch o := o.(type) {
+	case *fleet.Pod:
+		if o.LastExit != nil && o.Health().State != fleet.StateOK {
+			return cell{"last exit " + or(o.LastExit.Reason, "code") + " " + strconv.Itoa(int(o.LastExit.Code)), dim}
+		}
+	case *fleet.Node:
+		if ready, _ := o.Condition("Ready"); ready.Status == "Unknown" {
+			return cell{"no heartbeat", dim}
+		} else if ready.Status == "False" {
+			return cell{ready.Message, dim}
+		}
 	}
 	return cell{}
 }

@@ -12,7 +12,7 @@ import (
 
 func serversView() *view {
 	return &view{
-		name: "servers", title: "Servers", kinds: []fleet.Kind{fleet.KindServer}, worst: worst,
+		name: "servers", title: "Servers", kinds: []fleet.Kind{fleet.KindServer}, worst: worstServers,
 		systems: []string{"openstack"}, empty: "this project has no servers",
 		count: func(c *scene) string {
 			t := c.s.Tally(fleet.KindServer)
@@ -34,6 +34,14 @@ func serversView() *view {
 			{title: "id", width: 36, drop: 9, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{s.ID, dim} }), key: text(func(s *fleet.Server) string { return s.ID })},
 		},
 	}
+}
+
+func worstServers(o fleet.Object) sortKey {
+	k := worst(o)
+	if s, ok := o.(*fleet.Server); ok {
+		k.str = s.Name
+	}
+	return k
 }
 
 func serverStatus(c *scene, s *fleet.Server) cell {
