@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc" // kubeconfigs with auth-provider: oidc
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/connrotation"
 	"k8s.io/klog/v2"
 
 	"strata/internal/fleet"
@@ -38,15 +38,11 @@ type KubeReading struct {
 	HTTP   *http.Client
 	Server *url.URL // with the path prefix of a proxy, if there is one
 
-	under []http.RoundTripper
+	connections *connrotation.Dialer
 }
 
-// Close ends connections that nobody uses any more.
-func (k *KubeReading) Close() {
-	for _, t := range k.under {
-		utilnet.CloseIdleConnectionsFor(t)
-	}
-}
+// Close ends all connections, whatever still goes on over them.
+func (k *KubeReading) Close() { k.connections.CloseAll() }
 
 // ForReading makes a client of the cluster that can only read. Nothing is sent yet. agent is the User-Agent,
 // "strata/VERSION". There is no overall timeout, as a watch lasts; callers bound what they ask.
@@ -58,17 +54,12 @@ func (c Cluster) ForReading(agent string) (*KubeReading, error) {
 	config.UserAgent = agent
 	config.QPS, config.Burst = kubeRate, kubeBurst
 	config.Timeout = 0
-	if config.Dial == nil {
-		dialer := net.Dialer{Timeout: kubeDial, KeepAliveConfig: net.KeepAliveConfig{
-			Enable: true, Idle: kubeIdle, Interval: kubeProbe, Count: kubeProbeLost,
-		}}
-		config.Dial = dialer.DialContext
-	}
-	reading := &KubeReading{}
-	config.Wrap(func(under http.RoundTripper) http.RoundTripper {
-		reading.under = append(reading.under, under)
-		return ReadOnly(under)
-	})
+	dialer := net.Dialer{Timeout: kubeDial, KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: kubeIdle, Interval: kubeProbe, Count: kubeProbeLost,
+	}}
+	reading := &KubeReading{connections: connrotation.NewDialer(dialer.DialContext)}
+	config.Dial = reading.connections.DialContext
+	config.Wrap(func(under http.RoundTripper) http.RoundTripper { return ReadOnly(under) })
 	var err error
 	if reading.Server, _, err = rest.DefaultServerUrlFor(config); err != nil {
 		return nil, c.trouble(err)

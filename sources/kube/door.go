@@ -23,8 +23,8 @@ import (
 const (
 	// accept asks for protobuf, which is read with a tenth of the work of JSON; aggregated and fake servers have only JSON.
 	accept = "application/vnd.kubernetes.protobuf,application/json"
-	// silence is how long a server may take to begin to answer, and to go on with an answer it is in the middle of.
-	silence = 30 * time.Second
+	// usualSilence is how long a server may take to begin to answer, and to go on with an answer.
+	usualSilence = 30 * time.Second
 	// pageSize bounds what is held of a list in its encoded form: 1,000 pods are about 6 MB.
 	pageSize = 1000
 	// answerMost bounds one answer or one event, in bytes.
@@ -40,6 +40,7 @@ type door struct {
 	kind      *kind
 	namespace string // "" for all
 	decoder   func() *decoder
+	silence   time.Duration
 	failed    func(error)
 	opened    func() // a watch goes on where the last one ended
 }
@@ -140,7 +141,7 @@ func (d *door) get(ctx context.Context, o metav1.ListOptions) (*http.Response, *
 	where.Path += "/" + d.kind.resource
 	where.RawQuery = query(o, d.kind.selector)
 
-	life, ctx := live(ctx)
+	life, ctx := live(ctx, d.silence)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, where.String(), nil)
 	if err != nil {
 		life.end()

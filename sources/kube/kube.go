@@ -31,13 +31,14 @@ func New(cluster connect.Cluster, o Options) sources.Source {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &source{cluster: cluster, name: "kube/" + cluster.Name, options: o}
+	return &source{cluster: cluster, name: "kube/" + cluster.Name, options: o, silence: usualSilence}
 }
 
 type source struct {
 	cluster connect.Cluster
 	name    string
 	options Options
+	silence time.Duration
 }
 
 func (s *source) Name() string { return s.name }
@@ -58,7 +59,7 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, k := range kinds() {
-		w := newWatcher(s.cluster, k, client, func() *decoder { return k.decoder(s.name, in) })
+		w := s.watcher(k, client, in)
 		group.Go(guard(k, func() { w.run(ctx) }))
 		group.Go(guard(k, func() { s.publish(ctx, w.shelf, tell) }))
 	}

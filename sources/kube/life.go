@@ -11,20 +11,21 @@ import (
 type life struct {
 	cancel context.CancelCauseFunc
 	ctx    context.Context
+	wait   time.Duration // how long the server may be silent when something is expected
 	timer  *time.Timer
 	body   io.Closer
 }
 
-func live(parent context.Context) (*life, context.Context) {
+func live(parent context.Context, wait time.Duration) (*life, context.Context) {
 	ctx, cancel := context.WithCancelCause(parent)
-	l := &life{cancel: cancel, ctx: ctx}
-	l.timer = time.AfterFunc(silence, func() { cancel(errSilent) })
+	l := &life{cancel: cancel, ctx: ctx, wait: wait}
+	l.timer = time.AfterFunc(wait, func() { cancel(errSilent) })
 	l.timer.Stop()
 	return l, ctx
 }
 
 // expect starts to wait for the server.
-func (l *life) expect() { l.timer.Reset(silence) }
+func (l *life) expect() { l.timer.Reset(l.wait) }
 
 // rest stops to: a watch may be silent for hours.
 func (l *life) rest() { l.timer.Stop() }

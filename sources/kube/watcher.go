@@ -19,6 +19,7 @@ type watcher struct {
 	shelf   *shelf
 	client  *connect.KubeReading
 	decoder func() *decoder
+	silence time.Duration
 
 	mu     sync.Mutex
 	wide   bool // all namespaces were listed once: from then on a denial leaves what was seen
@@ -33,8 +34,19 @@ type narrow struct {
 	done chan struct{}
 }
 
-func newWatcher(c connect.Cluster, k *kind, client *connect.KubeReading, d func() *decoder) *watcher {
-	return &watcher{cluster: c, kind: k, shelf: newShelf(k), client: client, decoder: d, start: make(chan *narrow, 1)}
+func (s *source) watcher(k *kind, client *connect.KubeReading, in *interner) *watcher {
+	return &watcher{
+		cluster: s.cluster, kind: k, shelf: newShelf(k), client: client, silence: s.silence, start: make(chan *narrow, 1),
+		decoder: func() *decoder { return k.decoder(s.name, in) },
+	}
+}
+
+// door opens onto one namespace, "" for all.
+func (w *watcher) door(namespace string, failed func(error)) *door {
+	return &door{
+		client: w.client, kind: w.kind, namespace: namespace, decoder: w.decoder, silence: w.silence,
+		failed: failed, opened: w.shelf.seen,
+	}
 }
 
 // run watches until ctx ends.
@@ -44,10 +56,7 @@ func (w *watcher) run(ctx context.Context) {
 	if w.kind.mayNarrow() {
 		all.Go(func() { w.narrowly(ctx) })
 	}
-	wide := &door{
-		client: w.client, kind: w.kind, namespace: w.kind.only, decoder: w.decoder, opened: w.shelf.seen,
-		failed: func(err error) { w.wideFailed(ctx, err) },
-	}
+	wide := w.door(w.kind.only, func(err error) { w.wideFailed(ctx, err) })
 	follow(ctx, wide, wideStore{w.shelf, w, ctx})
 }
 
@@ -59,10 +68,8 @@ func (w *watcher) narrowly(ctx context.Context) {
 			return
 		case n := <-w.start:
 			namespace := w.cluster.Namespace
-			follow(n.ctx, &door{
-				client: w.client, kind: w.kind, namespace: namespace, decoder: w.decoder, opened: w.shelf.seen,
-				failed: func(err error) { w.shelf.fail(trouble(w.cluster, w.kind, namespace, err)) },
-			}, w.shelf)
+			failed := func(err error) { w.shelf.fail(trouble(w.cluster, w.kind, namespace, err)) }
+			follow(n.ctx, w.door(namespace, failed), w.shelf)
 			n.stop()
 			close(n.done)
 		}

@@ -1,10 +1,14 @@
-// Package kube is a Kubernetes API server in process, over real HTTP on the loopback: for the demo and for tests. It
+// Package kube is a Kubernetes API server in process, over real HTTPS on the loopback: for the demo and for tests. It
 // knows nodes, leases, pods, events, volumes and claims, lists and watches them as kube-apiserver does, in JSON only,
 // and fails in every way that one can. It must not know who reads it.
 package kube
 
 import (
+	"crypto/tls"
+	"encoding/base64"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -29,12 +33,13 @@ type Request struct{ Method, Path, Query, Accept, Agent string }
 
 // Server is a fake API server.
 type Server struct {
-	options  Options
-	listener net.Listener
-	http     *http.Server
-	served   chan struct{}
+	options     Options
+	certificate tls.Certificate
+	authority   []byte // its certificate in PEM
+	address     string
 
 	mu       sync.Mutex
+	stop     func() // nil while stopped
 	version  uint64
 	tables   map[string]*table
 	faults   map[string]Fault  // by resource, "" for all
@@ -52,34 +57,66 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	certificate, authority, err := certificate()
 	if err != nil {
 		return nil, fmt.Errorf("starting the fake API server: %w", err)
 	}
 	s := &Server{
-		options: o, listener: listener, served: make(chan struct{}), version: 1, tables: map[string]*table{},
-		faults: map[string]Fault{}, denied: map[string]denial{}, cut: map[string]chan struct{}{}, changed: make(chan struct{}),
+		options: o, certificate: certificate, authority: authority, address: "127.0.0.1:0", version: 1, tables: map[string]*table{}, faults: map[string]Fault{},
+		denied: map[string]denial{}, cut: map[string]chan struct{}{}, changed: make(chan struct{}),
 	}
 	for _, r := range resources() {
 		s.tables[r.name] = &table{resource: r, objects: map[string]*entry{}}
 		s.cut[r.name] = make(chan struct{})
 	}
-	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		defer close(s.served)
-		_ = s.http.Serve(listener) // ends with Close
-	}()
-	return s, nil
+	return s, s.Start()
 }
 
-// Close ends the server and all connections to it.
-func (s *Server) Close() {
-	_ = s.http.Close() // the listener is closed either way
-	<-s.served
+// Start serves again after Stop, at the same address and with the same objects.
+func (s *Server) Start() error {
+	listener, err := net.Listen("tcp", s.address)
+	if err != nil {
+		return fmt.Errorf("starting the fake API server: %w", err)
+	}
+	server := &http.Server{
+		Handler: s, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0),
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{s.certificate}, MinVersion: tls.VersionTLS12},
+	}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.ServeTLS(listener, "", "") // ends with Stop
+	}()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.address = listener.Addr().String()
+	s.stop = func() {
+		_ = server.Close() // the listener is closed either way
+		<-served
+	}
+	return nil
 }
+
+// Stop ends the server and all connections to it. The objects stay.
+func (s *Server) Stop() {
+	s.mu.Lock()
+	stop := s.stop
+	s.stop = nil
+	s.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+}
+
+// Close ends the server for good.
+func (s *Server) Close() { s.Stop() }
 
 // URL is the server's address.
-func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
+func (s *Server) URL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return "https://" + s.address
+}
 
 // Kubeconfig describes the server as a kubeconfig file does.
 func (s *Server) Kubeconfig() []byte {
@@ -91,11 +128,11 @@ contexts:
   context: {cluster: %[1]s, user: %[3]s, namespace: default}
 clusters:
 - name: %[1]s
-  cluster: {server: %[2]q}
+  cluster: {server: %[2]q, certificate-authority-data: %[5]s}
 users:
 - name: %[3]s
   user: {token: %[4]s}
-`, s.options.Context, s.URL(), User, token)
+`, s.options.Context, s.URL(), User, token, base64.StdEncoding.EncodeToString(s.authority))
 }
 
 // Requests are all that came so far.
