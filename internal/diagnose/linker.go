@@ -17,7 +17,7 @@ func Links(s *fleet.Snapshot) []fleet.Link {
 type linker struct {
 	known   map[fleet.Ref]claims
 	offered map[key][]fleet.Ref
-	wanted  map[key][]fleet.Ref
+	wanted  map[key][]fleet.Ref    // nil until a claim changes for the first time
 	stale   map[fleet.Ref]struct{} // whose links may differ
 	links   map[fleet.Ref][]fleet.Link
 	flat    []fleet.Link
@@ -30,16 +30,33 @@ func linkerOf(s *fleet.Snapshot) *linker {
 		n += s.Tally(kind).Total()
 	}
 	l := &linker{
-		known: make(map[fleet.Ref]claims, n), offered: make(map[key][]fleet.Ref, 3*n), wanted: make(map[key][]fleet.Ref, 3*n),
+		known: make(map[fleet.Ref]claims, n), offered: make(map[key][]fleet.Ref, 3*n),
 		stale: make(map[fleet.Ref]struct{}, n), links: make(map[fleet.Ref][]fleet.Link, n),
 	}
 	for _, kind := range linkedKinds() {
 		for o := range s.Each(kind) {
-			l.change(nil, o)
+			ref, c := o.Ref(), claimsOf(o)
+			l.known[ref], l.stale[ref] = c, struct{}{}
+			for _, k := range c.offers {
+				l.put(l.offered, k, ref)
+			}
 		}
 	}
 	l.relink()
 	return l
+}
+
+// watch notes who looks for which key. It is put off until somebody asks: identities hardly ever change.
+func (l *linker) watch() {
+	if l.wanted != nil {
+		return
+	}
+	l.wanted = make(map[key][]fleet.Ref, len(l.known))
+	for ref, c := range l.known {
+		for _, w := range c.wants {
+			l.put(l.wanted, w.key, ref)
+		}
+	}
 }
 
 // change takes in one object that is new (old is nil), gone (next is nil) or different.
@@ -60,6 +77,7 @@ func (l *linker) change(old, next fleet.Object) {
 	if before.equal(now) {
 		return
 	}
+	l.watch()
 	for _, k := range before.offers {
 		l.drop(l.offered, k, ref)
 		l.spoil(k)
