@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
+	"strata/internal/connect"
 	"strata/internal/fleet"
 )
 
@@ -28,6 +30,7 @@ const (
 
 // once runs an assembly until every scope in want has answered or failed, or ctx ends, and returns the last snapshot.
 func (a *assembly) once(ctx context.Context, want []awaited) (*fleet.Snapshot, error) {
+	connect.QuietKlog(slog.DiscardHandler) // what client-go has to say is in the parts' errors
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,6 +63,7 @@ func printTables(w io.Writer, s *fleet.Snapshot, chosen, colours bool) {
 	}
 }
 
+// rowsOf are the objects of a kind, worst first.
 func rowsOf(s *fleet.Snapshot, kind fleet.Kind) []fleet.Object {
 	var rows []fleet.Object
 	if kind == fleet.KindFinding {
@@ -74,14 +77,26 @@ func rowsOf(s *fleet.Snapshot, kind fleet.Kind) []fleet.Object {
 	for o := range s.Each(kind) {
 		rows = append(rows, o)
 	}
+	slices.SortStableFunc(rows, func(a, b fleet.Object) int {
+		if c := cmp.Compare(a.Health().State.Rank(), b.Health().State.Rank()); c != 0 {
+			return c
+		}
+		one, ok := a.(*fleet.Server) // their refs are ids, which nobody sorts by
+		other, also := b.(*fleet.Server)
+		if !ok || !also {
+			return 0
+		}
+		return strings.Compare(one.Name, other.Name)
+	})
 	return rows
 }
 
 func printTable(w io.Writer, columns []column, rows []fleet.Object, now time.Time, colours bool) {
-	all := append([]column{{head: "STATE", cell: func(o fleet.Object, _ time.Time) string { return o.Health().State.String() }}}, columns...)
+	all := []column{{head: "STATE", cell: func(o fleet.Object, _ time.Time) string { return o.Health().State.String() }}}
 	if several(rows) {
 		all = append(all, column{head: "SOURCE", cell: func(o fleet.Object, _ time.Time) string { return o.Ref().Source }})
 	}
+	all = append(all, columns...)
 	cells := make([][]string, 0, len(rows)+1)
 	head := make([]string, len(all))
 	for i, c := range all {
