@@ -74,14 +74,14 @@ func (s *Server) deny(resource string, d denial) {
 	s.cutWatches(resource)
 }
 
-// fault returns how a request for a resource goes wrong.
-func (s *Server) fault(resource string) Fault {
+// fault returns how a request for a resource goes wrong, and what is closed when a watch that begins now is to break.
+func (s *Server) fault(resource string) (Fault, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f, ok := s.faults[resource]; ok {
-		return f
+		return f, s.cut[resource]
 	}
-	return s.faults[""]
+	return s.faults[""], s.cut[resource]
 }
 
 // refusal is the message of a 403, "" when the request may pass.

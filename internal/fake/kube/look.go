@@ -18,3 +18,10 @@ func values[T any](s *Server, resource string) []T {
 	}
 	return all
 }
+
+// Version grows with every change of any object.
+func (s *Server) Version() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.version
+}

@@ -29,7 +29,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answerStatus(w, http.StatusNotFound, "the server could not find the requested resource")
 		return
 	}
-	f := s.fault(t.name)
+	f, cut := s.fault(t.name)
 	if s.goWrong(f, w, r) {
 		return
 	}
@@ -44,7 +44,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case name != "":
 		s.one(w, t, namespace, name)
 	case r.URL.Query().Get("watch") == "true" || r.URL.Query().Get("watch") == "1":
-		s.watch(w, r, t, namespace)
+		s.watch(w, r, t, namespace, cut)
 	default:
 		s.list(w, r, t, namespace)
 	}

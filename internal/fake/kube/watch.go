@@ -13,7 +13,7 @@ import (
 const bookmarkEvery = time.Minute
 
 // watch streams the changes of a resource until the client leaves, the time it asked for is over, or the stream is cut.
-func (s *Server) watch(w http.ResponseWriter, r *http.Request, t *table, namespace string) {
+func (s *Server) watch(w http.ResponseWriter, r *http.Request, t *table, namespace string, cut <-chan struct{}) {
 	q := r.URL.Query()
 	initial := q.Get("sendInitialEvents") == "true"
 	if initial && s.options.Old {
@@ -43,7 +43,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, t *table, namespa
 	for {
 		var changes []change
 		s.mu.Lock()
-		now, wake, cut := s.version, s.changed, s.cut[t.name]
+		now, wake := s.version, s.changed
 		switch {
 		case all:
 			for _, key := range t.keys() {
