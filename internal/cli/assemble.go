@@ -98,6 +98,11 @@ func (a *assembly) addClusters(where connect.KubeSearch) {
 }
 
 func (a *assembly) addHosts(hosts []host.Config, c config.Config) {
+	if len(hosts) == 0 {
+		a.absent = append(a.absent, fleet.Observation{Source: "host", Err: &fleet.Trouble{
+			Doing: "this machine is not watched", Fix: "leave --no-host out", Unconfigured: true,
+		}})
+	}
 	for _, h := range hosts {
 		h.Wishes = a.wishes
 		if h.Every == 0 {
@@ -143,7 +148,9 @@ func (a *assembly) title() string {
 		names = append(names, c.Name)
 	}
 	for _, c := range a.clusters {
-		names = append(names, c.Name)
+		if !slices.Contains(names, c.Name) { // people give a cloud and its cluster the same name
+			names = append(names, c.Name)
+		}
 	}
 	return strings.Join(names, " ")
 }

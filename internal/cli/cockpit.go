@@ -122,10 +122,13 @@ func (p *program) play(ctx context.Context, cancel context.CancelCauseFunc, mode
 		return err
 	}
 	watched := t.guard(ctx, cancel, release)
-	_, err = tea.NewProgram(sure{model, cancel},
-		tea.WithContext(ctx), tea.WithFPS(10), tea.WithInput(t.in(cancel)), tea.WithOutput(t.out(cancel)),
+	out := t.out(cancel, p.profile())
+	// 10 frames a second do for the terminal's modes; frames of the cockpit do not wait for them.
+	_, err = tea.NewProgram(sure{model, out.screen, cancel},
+		tea.WithContext(ctx), tea.WithFPS(10), tea.WithInput(t.in(cancel)), tea.WithOutput(out),
 		tea.WithoutSignalHandler(), tea.WithColorProfile(p.profile()),
 	).Run()
+	out.screen.Leave()
 	watched()
 	t.restore()
 	release()

@@ -45,6 +45,11 @@ func (o *options) looking(c *cobra.Command) {
 // cockpit are the flags of the cockpit.
 func (o *options) cockpit(c *cobra.Command) {
 	o.looking(c)
+	o.drawing(c)
+}
+
+// drawing are the flags that say how the cockpit looks and whether it can act.
+func (o *options) drawing(c *cobra.Command) {
 	f := c.Flags()
 	f.BoolVar(&o.ascii, "ascii", false, "draw with ASCII characters only")
 	f.BoolVar(&o.noMouse, "no-mouse", false, "leave the mouse to the terminal")

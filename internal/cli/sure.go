@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	tea "charm.land/bubbletea/v2"
+
+	"strata/internal/paint"
 )
 
 // panicked is a panic that was caught, with the stack it came from.
@@ -29,8 +31,12 @@ func caught(doing string, value any) error {
 
 // sure is a model whose panics end the program in order. Bubble Tea catches panics too, but prints its report while the
 // program may be gone already.
+//
+// It also paints each frame as soon as it is drawn; Bubble Tea, which would wait for its next tick, is given an empty one
+// and sees to the terminal's modes.
 type sure struct {
 	model  tea.Model
+	screen *paint.Screen
 	cancel context.CancelCauseFunc
 }
 
@@ -44,7 +50,7 @@ func (s sure) Update(msg tea.Msg) (next tea.Model, cmd tea.Cmd) {
 		}
 	}()
 	model, cmd := s.model.Update(msg)
-	return sure{model, s.cancel}, s.cmd(cmd)
+	return sure{model, s.screen, s.cancel}, s.cmd(cmd)
 }
 
 func (s sure) View() (view tea.View) {
@@ -54,7 +60,10 @@ func (s sure) View() (view tea.View) {
 			view = tea.View{AltScreen: true}
 		}
 	}()
-	return s.model.View()
+	view = s.model.View()
+	_ = s.screen.Paint(view.Content) // a terminal that is gone ends the program by itself
+	view.Content = " "
+	return view
 }
 
 // cmd guards a command and those it brings.

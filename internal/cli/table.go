@@ -127,7 +127,7 @@ func printTable(w io.Writer, columns []column, rows []fleet.Object, now time.Tim
 				padded = text
 			}
 			if i == 0 && n > 0 && colours {
-				padded = paint(rows[n-1].Health().State) + padded + "\x1b[m"
+				padded = coloured(rows[n-1].Health().State) + padded + "\x1b[m"
 			}
 			if i > 0 {
 				b.WriteString("  ")
@@ -147,7 +147,7 @@ func several(rows []fleet.Object) bool {
 	return false
 }
 
-func paint(s fleet.State) string {
+func coloured(s fleet.State) string {
 	return [...]string{fleet.StateUnknown: "\x1b[2m", fleet.StateOK: "\x1b[32m", fleet.StateWarn: "\x1b[33m", fleet.StateBad: "\x1b[1;31m"}[s]
 }
 

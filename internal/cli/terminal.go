@@ -11,9 +11,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/term"
 
 	"strata/internal/fleet"
+	"strata/internal/paint"
 )
 
 // terminal is the terminal the cockpit is shown on, with the state in which it was found.
@@ -78,8 +80,20 @@ type line struct {
 	lost func(error)
 }
 
-func (t *terminal) in(cancel context.CancelCauseFunc) *line  { return newLine(t.stdin, cancel) }
-func (t *terminal) out(cancel context.CancelCauseFunc) *line { return newLine(t.stdout, cancel) }
+func (t *terminal) in(cancel context.CancelCauseFunc) *line { return newLine(t.stdin, cancel) }
+
+// canvas is the terminal's output. What Bubble Tea writes goes through the screen that paints the frames.
+type canvas struct {
+	*line
+	screen *paint.Screen
+}
+
+func (t *terminal) out(cancel context.CancelCauseFunc, profile colorprofile.Profile) *canvas {
+	l := newLine(t.stdout, cancel)
+	return &canvas{l, paint.New(l, profile)}
+}
+
+func (c *canvas) Write(b []byte) (int, error) { return c.screen.Write(b) }
 
 func newLine(f *os.File, cancel context.CancelCauseFunc) *line {
 	return &line{f, func(err error) {

@@ -47,6 +47,7 @@ type sessionOptions struct {
 	name     string   // of the program, "strata"
 	env      []string // added
 	deaf     bool     // nobody reads the screen
+	home     string   // a new one when ""
 	orphaned bool     // the terminal is not the session's: closing it sends no signal
 }
 
@@ -59,7 +60,10 @@ func open(t *testing.T, o sessionOptions, args ...string) *session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &session{t: t, home: t.TempDir(), stderr: new(bytes.Buffer), exited: make(chan error, 1), drawn: make(chan struct{}, 1), all: make(chan struct{})}
+	if o.home == "" {
+		o.home = t.TempDir()
+	}
+	s := &session{t: t, home: o.home, stderr: new(bytes.Buffer), exited: make(chan error, 1), drawn: make(chan struct{}, 1), all: make(chan struct{})}
 	s.term = vt10x.New(vt10x.WithSize(100, 30))
 	s.cmd = &exec.Cmd{Path: self, Args: append([]string{o.name}, args...), Dir: s.home, Stderr: s.stderr}
 	s.cmd.Env = append([]string{"HOME=" + s.home, "PATH=" + os.Getenv("PATH"), "TERM=xterm-256color", "LANG=C.UTF-8", "SSH_TTY=/dev/pts/9"}, o.env...)
@@ -355,5 +359,25 @@ func TestWithoutATerminalTheCockpitSaysWhatToUse(t *testing.T) {
 	}
 	if s.bytes() != "" {
 		t.Errorf("it wrote %q to the dumb terminal", s.bytes())
+	}
+}
+
+func TestTheDemoOpensAndLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, sessionOptions{env: []string{"TMPDIR=" + dir}}, "demo", "--speed", "20")
+	s.await("its servers and its machines", func(screen string) bool {
+		return strings.Contains(screen, "k8s-worker") && strings.Contains(screen, "compute")
+	})
+	s.press("q")
+	if code := s.ends(); code != 0 {
+		t.Errorf("exit code %d: %s", code, s.stderr)
+	}
+	s.sane()
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left in the temporary folder: %v (%v)", left, err)
+	}
+	if _, err := os.Stat(filepath.Join(s.home, ".local/state/strata/audit.jsonl")); err == nil {
+		t.Error("the demo opened the operator's own audit log")
 	}
 }
