@@ -2,7 +2,6 @@ package fleet_test
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -191,36 +190,5 @@ func TestComparePodsAsTheirRefs(t *testing.T) {
 				t.Errorf("compare %s with %s: %d, their refs say %d", a.Ref().Name, b.Ref().Name, got, want)
 			}
 		}
-	}
-}
-
-// BenchmarkPublish measures an observation with one changed pod among 50,000 until its snapshot is there, without links
-// and findings.
-func BenchmarkPublish(b *testing.B) {
-	store := fleet.NewStore(nil)
-	var first fleet.Facts
-	for ns := range 20 {
-		var facts fleet.Facts
-		for i := range 2500 {
-			facts = append(facts, pod(fmt.Sprintf("ns-%02d", ns), fmt.Sprintf("pod-%05d", i), 0))
-		}
-		if ns == 0 {
-			first = facts
-		}
-		store.Put(see(fmt.Sprintf("pods/ns-%02d", ns), facts...))
-	}
-	s, err := store.Next(b.Context(), 0)
-	for i := int32(1); b.Loop(); i++ {
-		if err != nil {
-			b.Fatal(err)
-		}
-		facts := slices.Clone(first)
-		facts[i%2500] = pod("ns-00", fmt.Sprintf("pod-%05d", i%2500), i)
-		first = facts
-		b.StopTimer()
-		time.Sleep(110 * time.Millisecond) // past the pause between two snapshots, which is not what is measured
-		b.StartTimer()
-		store.Put(see("pods/ns-00", facts...))
-		s, err = store.Next(b.Context(), s.Seq)
 	}
 }
