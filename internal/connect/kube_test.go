@@ -1,14 +1,16 @@
 package connect
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"strata/internal/fleet"
 )
@@ -165,7 +167,28 @@ func TestKubeReadingReadsAndNothingElse(t *testing.T) {
 	}
 }
 
-// TestACredentialPluginIsKeptOffTheTerminal swaps os.Stderr, as everything in this process shares it.
+// withPlugin writes a kubeconfig whose user's token comes from a script.
+func withPlugin(t *testing.T, server, script string) string {
+	t.Helper()
+	dir := t.TempDir()
+	plugin, config := filepath.Join(dir, "plugin"), filepath.Join(dir, "config")
+	if err := os.WriteFile(plugin, []byte("#!/bin/sh\n"+script), 0o700); err != nil { //nolint:gosec // it must run
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config, []byte(`apiVersion: v1
+kind: Config
+current-context: c
+contexts: [{name: c, context: {cluster: c, user: u}}]
+clusters: [{name: c, cluster: {server: "`+server+`", insecure-skip-tls-verify: true}}]
+users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: "`+plugin+`", interactiveMode: IfAvailable}}}]
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+// These two swap os.Stderr, as everything in this process shares it: they are not parallel.
+
 func TestACredentialPluginIsKeptOffTheTerminal(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer from-plugin" {
@@ -173,29 +196,11 @@ func TestACredentialPluginIsKeptOffTheTerminal(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	credential, err := json.Marshal(map[string]any{
-		"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": map[string]string{"token": "from-plugin"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	plugin := filepath.Join(dir, "plugin")
-	script := "#!/bin/sh\necho noise >&2\nif read line; then exit 3; fi\ncat <<'END'\n" + string(credential) + "\nEND\n"
-	if err := os.WriteFile(plugin, []byte(script), 0o700); err != nil { //nolint:gosec // it must run
-		t.Fatal(err)
-	}
-	config := filepath.Join(dir, "config")
-	if err := os.WriteFile(config, []byte(`apiVersion: v1
-kind: Config
-current-context: c
-contexts: [{name: c, context: {cluster: c, user: u}}]
-clusters: [{name: c, cluster: {server: "`+server.URL+`", insecure-skip-tls-verify: true}}]
-users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: "`+plugin+`", interactiveMode: IfAvailable}}}]
-`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	terminal, err := os.Create(filepath.Join(dir, "stderr"))
+	config := withPlugin(t, server.URL, `echo noise >&2
+if read line; then exit 3; fi
+echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"from-plugin"}}'
+`)
+	terminal, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,4 +229,32 @@ users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, com
 	if said, err := os.ReadFile(terminal.Name()); err != nil || len(said) > 0 {
 		t.Errorf("the plugin wrote on the terminal: %q (%v)", said, err)
 	}
+}
+
+func TestAHungCredentialPluginDoesNotHoldARequest(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found, _ := Clusters(KubeSearch{Getenv: kubeEnv(withPlugin(t, "https://127.0.0.1:1", "read line < "+pipe+"\n"))})
+	reading, err := found[0].ForReading("strata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reading.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, reading.Server.String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reading.HTTP.Do(request); !errors.Is(err, context.DeadlineExceeded) { //nolint:bodyclose // there is none
+		t.Errorf("the request ended with %v", err)
+	}
+	// Opening the pipe waits for the plugin to read it, and closing it lets the plugin end.
+	end, err := os.OpenFile(pipe, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = end.Close()
 }

@@ -96,7 +96,39 @@ func quietly(config *rest.Config, client func() (*http.Client, error)) (*http.Cl
 	stderr := os.Stderr
 	os.Stderr = null
 	defer func() { os.Stderr = stderr }()
-	return client()
+	made, err := client()
+	if err != nil {
+		return nil, err
+	}
+	made.Transport = impatient{made.Transport}
+	return made, nil
+}
+
+// impatient answers when the request's context ends, even if a credential plugin hangs: client-go runs it inside of the
+// request and without a deadline.
+type impatient struct{ next http.RoundTripper }
+
+func (i impatient) RoundTrip(r *http.Request) (*http.Response, error) {
+	type outcome struct {
+		answer *http.Response
+		err    error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		answer, err := i.next.RoundTrip(r)
+		done <- outcome{answer, err}
+	}()
+	select {
+	case o := <-done:
+		return o.answer, o.err
+	case <-r.Context().Done():
+		go func() {
+			if o := <-done; o.err == nil {
+				_ = o.answer.Body.Close() // nobody waits for it any more
+			}
+		}()
+		return nil, r.Context().Err()
+	}
 }
 
 // QuietKlog sends what client-go logs by itself to a handler instead of standard error, where it would tear the

@@ -31,7 +31,10 @@ const (
 	answerMost = 256 << 20
 )
 
-var errSilent = errors.New("the server does not answer")
+var (
+	errSilent = errors.New("the server does not answer")
+	errBroke  = errors.New("the connection broke")
+)
 
 // door lists and watches one resource for a reflector. It hears every failure, also those that a reflector keeps to
 // itself while it tries again.
@@ -153,6 +156,9 @@ func (d *door) get(ctx context.Context, o metav1.ListOptions) (*http.Response, *
 	if err != nil {
 		err = life.why(err)
 		life.end()
+		if wordy, ok := errors.AsType[*url.Error](err); ok {
+			err = wordy.Err // without the long URL
+		}
 		return nil, nil, err
 	}
 	life.body = answer.Body

@@ -84,7 +84,7 @@ func (s *stream) over(err error) (watch.EventType, runtime.Object, error) {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
-		s.door.failed(fmt.Errorf("watching %s: %w", s.door.kind.resource, err))
+		s.door.failed(fmt.Errorf("%w: %w", errBroke, err))
 	}
 	if s.initial {
 		s.initial = false // the next call finds the stream at its end

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -136,7 +135,7 @@ func TestAStreamThatBreaksIsHeard(t *testing.T) {
 		if c.want == "" && !errors.Is(err, io.EOF) || c.want != "" && (err != nil || kind != c.want) {
 			t.Errorf("%s: then came %v, %v; want %v", name, kind, err, c.want)
 		}
-		if len(heard) != 1 || !strings.HasPrefix(heard[0].Error(), "watching pods: ") {
+		if len(heard) != 1 || !errors.Is(heard[0], errBroke) {
 			t.Errorf("%s: heard %v", name, heard)
 		}
 		if _, _, err := s.Decode(); !errors.Is(err, io.EOF) {

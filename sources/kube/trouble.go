@@ -1,7 +1,7 @@
 package kube
 
 import (
-	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -56,23 +56,32 @@ func trouble(c connect.Cluster, k *kind, namespace string, err error) *fleet.Tro
 	if c.Name != connect.InCluster {
 		kubectl += " --context " + c.Name
 	}
-	var resolve *net.DNSError
-	var dial *net.OpError
+	t.Fix = fix(c, k, err, kubectl)
+	return t
+}
+
+// fix is what to do about an error; kubectl is how to call it for this cluster.
+func fix(c connect.Cluster, k *kind, err error, kubectl string) string {
+	resolve, unresolved := errors.AsType[*net.DNSError](err)
+	_, uncertain := errors.AsType[*tls.CertificateVerificationError](err)
+	network, isNetwork := errors.AsType[net.Error](err)
 	switch {
 	case apierrors.IsForbidden(err):
-		t.Fix = "let an administrator run: " + k.grant.commands(subject(err.Error()))
+		return "let an administrator run: " + k.grant.commands(subject(err.Error()))
 	case apierrors.IsUnauthorized(err):
-		t.Fix = "renew the credentials of user " + c.User + " in " + c.From + "; " + kubectl + " get nodes tells when they are good"
+		return "renew the credentials of user " + c.User + " in " + c.From + "; " + kubectl + " get nodes tells when they are good"
+	case strings.Contains(err.Error(), "getting credentials"):
+		return "log in in a shell: " + kubectl + " get nodes"
 	case apierrors.IsTooManyRequests(err):
-		t.Fix = "the API server is overloaded and asks for patience; nothing to do"
+		return "the API server is overloaded and asks for patience; nothing to do"
+	case uncertain:
+		return "the server's certificate does not fit " + c.From + "; on a control plane: kubeadm certs check-expiration"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		t.Fix = "start the API server at " + c.Server + ": on its machine, crictl ps -a --name kube-apiserver"
-	case errors.As(err, &resolve):
-		t.Fix = "mend the name " + resolve.Name + " in DNS, or the server of " + c.From
-	case errors.Is(err, errSilent), errors.Is(err, context.DeadlineExceeded), errors.As(err, &dial):
-		t.Fix = "see whether " + c.Server + " can be reached from here: curl -k " + c.Server + "/livez"
-	default:
-		t.Fix = kubectl + " get --raw /readyz?verbose tells more"
+		return "start the API server at " + c.Server + ": on its machine, crictl ps -a --name kube-apiserver"
+	case unresolved:
+		return "mend the name " + resolve.Name + " in DNS, or the server in " + c.From
+	case errors.Is(err, errSilent), errors.Is(err, errBroke), isNetwork && network.Timeout():
+		return "see whether " + c.Server + " answers from here: curl -k " + c.Server + "/livez"
 	}
-	return t
+	return kubectl + " get --raw /readyz?verbose tells more"
 }
