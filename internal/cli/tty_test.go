@@ -381,3 +381,16 @@ func TestTheDemoOpensAndLeavesNothingBehind(t *testing.T) {
 		t.Error("the demo opened the operator's own audit log")
 	}
 }
+
+func TestALocaleWithoutUTF8GetsASCIIOnly(t *testing.T) {
+	t.Parallel()
+	s := open(t, sessionOptions{env: []string{"LANG=C"}})
+	s.await("the screen", drawn)
+	s.press("q")
+	s.ends()
+	for _, r := range s.bytes() {
+		if r > 0x7e {
+			t.Fatalf("%q was written to a terminal without UTF-8; screen:\n%s", r, s.screen())
+		}
+	}
+}
