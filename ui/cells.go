@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -49,13 +48,22 @@ func health(c *scene, o fleet.Object) cell {
 	return cell{h.Word, c.t.state(h.State)}
 }
 
-// amount says how many there are of a kind, and how many of them are not fine.
-func (c *scene) amount(kind fleet.Kind, what string) string {
-	t := c.s.Tally(kind)
-	if bad := t.Total() - t[fleet.StateOK]; bad > 0 {
-		return fmt.Sprintf("%d of %d %s not fine", bad, t.Total(), what)
+// amounts says how many there are of some kinds, and of those that are not all fine how many are not.
+func (c *scene) amounts(kinds ...fleet.Kind) string {
+	var says []string
+	trouble := false
+	for _, k := range kinds {
+		t := c.s.Tally(k)
+		says = append(says, strconv.Itoa(t.Total())+" "+plural(string(k), t.Total()))
+		if n := t[fleet.StateBad] + t[fleet.StateWarn]; n > 0 {
+			says[len(says)-1], trouble = strconv.Itoa(n)+"/"+says[len(says)-1], true
+		}
 	}
-	return strconv.Itoa(t.Total()) + " " + what
+	all := strings.Join(says, ", ")
+	if trouble {
+		all += " not fine"
+	}
+	return all
 }
 
 // system is the name of a cloud, cluster or host without what kind of system it is.

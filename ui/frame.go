@@ -255,19 +255,28 @@ func (m *Model) tabs(c *scene, w int) string {
 		if i == m.focus {
 			style = accent
 		}
-		says := ""
-		if t.Total() > 0 {
-			says = c.t.glyph(t.Worst())
-			if n := t[fleet.StateBad] + t[fleet.StateWarn]; n > 0 {
-				says += strconv.Itoa(n)
-			}
-		}
-		if p.n+width(v.name)+len(says)+5 > w {
+		says, ink := c.tally(t)
+		if p.n+width(v.name)+width(says)+5 > w {
 			break
 		}
-		p.put(style, " "+strconv.Itoa(i+1)+" "+v.name+" ").put(c.t.state(t.Worst()), says).put(plain, " ")
+		p.put(style, " "+strconv.Itoa(i+1)+" "+v.name+" ").put(ink, says).put(plain, " ")
 	}
 	return p.to(w).String()
+}
+
+// tally says the worst state and how many have it. What cannot be known stands beside what is fine, not above it.
+func (c *scene) tally(t fleet.Tally) (string, ink) {
+	worst := t.Worst()
+	says := c.t.glyph(worst)
+	switch {
+	case t.Total() == 0:
+		return "", dim
+	case worst == fleet.StateBad || worst == fleet.StateWarn:
+		says += strconv.Itoa(t[worst])
+	case worst == fleet.StateUnknown && t[fleet.StateOK] > 0:
+		return c.t.glyph(fleet.StateOK) + says + strconv.Itoa(t[fleet.StateUnknown]), okInk
+	}
+	return says, c.t.state(worst)
 }
 
 type layer struct {
@@ -301,12 +310,7 @@ func layers(c *scene) (out []layer) {
 		if t.Total() == 0 {
 			continue
 		}
-		worst := t.Worst()
-		says := c.t.glyph(worst)
-		if worst == fleet.StateBad || worst == fleet.StateWarn {
-			says += strconv.Itoa(t[worst])
-		}
-		style := c.t.state(worst)
+		says, style := c.tally(t)
 		if stale {
 			says, style = c.t.stale()+says, dim
 		}

@@ -75,6 +75,7 @@ type table struct {
 	filter  filter
 	marks   map[fleet.Ref]bool
 	cursor  int
+	moved   bool         // the reader put the cursor where it is; else it stays on the worst row
 	at      fleet.Object // the object under the cursor
 	top     int
 	changed map[fleet.Ref]change
@@ -151,7 +152,7 @@ func (t *table) follow(c *scene) {
 		}
 	})
 	maps.DeleteFunc(t.changed, func(_ fleet.Ref, ch change) bool { return now.Sub(ch.at) >= flashFor })
-	if t.at != nil {
+	if t.at != nil && t.moved {
 		now, ok := c.s.Get(t.at.Ref())
 		if !ok {
 			now = t.at
@@ -181,12 +182,22 @@ func (t *table) place(i int) {
 }
 
 // move moves the cursor by rows.
-func (t *table) move(by int) { t.place(t.cursor + by) }
+func (t *table) move(by int) {
+	t.moved = true
+	t.place(t.cursor + by)
+}
+
+// first puts the cursor on the first row, whichever that will be.
+func (t *table) first() {
+	t.moved = false
+	t.place(0)
+}
 
 // to puts the cursor on an object if it is there.
 func (t *table) to(o fleet.Object) bool {
 	i, ok := t.ord.find(o)
 	if ok {
+		t.moved = true
 		t.place(i)
 	}
 	return ok

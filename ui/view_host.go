@@ -23,11 +23,11 @@ func temperaturesView() *view {
 			return strconv.Itoa(t.Total()) + " sensors"
 		},
 		columns: []column{
-			{title: "host", width: 8, grow: 1, drop: 4, search: true, cell: of(func(_ *scene, s *fleet.Sensor) cell { return cell{s.Host, plain} }), key: text(func(s *fleet.Sensor) string { return s.Host })},
-			{title: "sensor", width: 12, grow: 2, search: true, cell: of(sensorName), key: text(func(s *fleet.Sensor) string { return s.Label })},
+			{title: "host", width: 10, grow: 2, drop: 4, search: true, cell: of(func(_ *scene, s *fleet.Sensor) cell { return cell{s.Host, plain} }), key: text(func(s *fleet.Sensor) string { return s.Host })},
+			{title: "sensor", width: 14, grow: 2, search: true, cell: of(sensorName), key: text(func(s *fleet.Sensor) string { return s.Label })},
 			{title: "trend", width: 8, grow: 1, drop: 2, cell: of(sensorTrend)},
 			{title: "now", width: 6, right: true, search: true, cell: of(sensorNow), key: number(func(s *fleet.Sensor) float64 { return -s.Celsius.Or(-300) })},
-			{title: "limits", width: 16, drop: 1, cell: of(sensorLimits)},
+			{title: "max/crit", width: 9, right: true, drop: 1, cell: of(sensorLimits)},
 			{title: "chip", width: 10, drop: 5, search: true, cell: of(func(_ *scene, s *fleet.Sensor) cell { return cell{s.Chip, dim} }), key: text(func(s *fleet.Sensor) string { return s.Chip })},
 		},
 	}
@@ -69,18 +69,18 @@ func sensorNow(c *scene, s *fleet.Sensor) cell {
 	return cell{fmt.Sprintf("%.0f", s.Celsius.V) + c.t.or(" °C", " C"), c.t.state(s.Health().State)}
 }
 
-func sensorLimits(_ *scene, s *fleet.Sensor) cell {
-	var says []string
-	if s.Max.OK {
-		says = append(says, fmt.Sprintf("max %.0f", s.Max.V))
+// sensorLimits are the sensor's own: max and crit, "—" for one it does not tell.
+func sensorLimits(c *scene, s *fleet.Sensor) cell {
+	if !s.Max.OK && !s.Crit.OK {
+		return cell{"no limits", dim}
 	}
-	if s.Crit.OK {
-		says = append(says, fmt.Sprintf("crit %.0f", s.Crit.V))
+	limit := func(l fleet.Opt[float64]) string {
+		if !l.OK {
+			return c.t.or("—", "-")
+		}
+		return fmt.Sprintf("%.0f", l.V)
 	}
-	if len(says) == 0 {
-		return cell{"no limit told", dim}
-	}
-	return cell{strings.Join(says, " "), dim}
+	return cell{limit(s.Max) + "/" + limit(s.Crit), dim}
 }
 
 func disksView() *view {
@@ -108,16 +108,16 @@ func disksView() *view {
 			return "no new errors"
 		},
 		columns: []column{
-			{title: "host", width: 8, grow: 1, drop: 5, search: true, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{d.Host, plain} }), key: text(func(d *fleet.Disk) string { return d.Host })},
+			{title: "host", width: 9, grow: 1, drop: 1, search: true, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{d.Host, plain} }), key: text(func(d *fleet.Disk) string { return d.Host })},
 			{title: "disk", width: 8, search: true, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{d.Name, plain} }), key: text(func(d *fleet.Disk) string { return d.Name })},
-			{title: "health", width: 8, search: true, flash: true, cell: health},
-			{title: "errors, +since start", width: 28, grow: 4, flash: true, cell: of(diskErrors), key: number(func(d *fleet.Disk) float64 { return -float64(grew(d)) })},
-			{title: "read", width: 8, right: true, drop: 3, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{rate(d.IO.ReadBytesSec), dim} }), key: number(func(d *fleet.Disk) float64 { return -d.IO.ReadBytesSec.Or(0) })},
-			{title: "write", width: 8, right: true, drop: 2, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{rate(d.IO.WriteBytesSec), dim} }), key: number(func(d *fleet.Disk) float64 { return -d.IO.WriteBytesSec.Or(0) })},
-			{title: "await", width: 7, right: true, drop: 4, cell: of(diskAwait), key: number(func(d *fleet.Disk) float64 { return -float64(d.IO.Await.Or(0)) })},
-			{title: "util", width: 5, right: true, drop: 6, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{percent(d.IO.Util), dim} }), key: number(func(d *fleet.Disk) float64 { return -d.IO.Util.Or(0) })},
-			{title: "wear", width: 5, right: true, drop: 7, cell: of(diskWear)},
-			{title: "model", width: 22, grow: 1, drop: 8, search: true, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{d.Model, dim} }), key: text(func(d *fleet.Disk) string { return d.Model })},
+			{title: "health", width: 8, drop: 4, search: true, flash: true, cell: health},
+			{title: "errors, +since start", width: 24, grow: 4, flash: true, cell: of(diskErrors), key: number(func(d *fleet.Disk) float64 { return -float64(grew(d)) })},
+			{title: "read", width: 8, right: true, drop: 8, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{rate(d.IO.ReadBytesSec), dim} }), key: number(func(d *fleet.Disk) float64 { return -d.IO.ReadBytesSec.Or(0) })},
+			{title: "write", width: 8, right: true, drop: 5, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{rate(d.IO.WriteBytesSec), dim} }), key: number(func(d *fleet.Disk) float64 { return -d.IO.WriteBytesSec.Or(0) })},
+			{title: "await", width: 7, right: true, drop: 6, cell: of(diskAwait), key: number(func(d *fleet.Disk) float64 { return -float64(d.IO.Await.Or(0)) })},
+			{title: "util", width: 5, right: true, drop: 7, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{percent(d.IO.Util), dim} }), key: number(func(d *fleet.Disk) float64 { return -d.IO.Util.Or(0) })},
+			{title: "wear", width: 5, right: true, drop: 9, cell: of(diskWear)},
+			{title: "model", width: 22, grow: 1, drop: 10, search: true, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{d.Model, dim} }), key: text(func(d *fleet.Disk) string { return d.Model })},
 		},
 	}
 }
@@ -135,10 +135,9 @@ func diskErrors(_ *scene, d *fleet.Disk) cell {
 	var up, all []string
 	for _, c := range d.Counters {
 		if c.Grew() > 0 {
-			up = append(up, fmt.Sprintf("%s %d +%d", words(c.Name), c.Value, c.Grew()))
-		}
-		if len(all) < 3 {
-			all = append(all, fmt.Sprintf("%s %d +0", words(c.Name), c.Value))
+			up = append(up, fmt.Sprintf("%s %d +%d", counterWord(c.Name), c.Value, c.Grew()))
+		} else if len(all) < 4 {
+			all = append(all, fmt.Sprintf("%s %d +0", counterWord(c.Name), c.Value))
 		}
 	}
 	switch {
@@ -150,6 +149,31 @@ func diskErrors(_ *scene, d *fleet.Disk) cell {
 		return cell{strings.Join(d.Missing, "; "), dim}
 	}
 	return cell{"no counters", dim}
+}
+
+// counterWord is a short word for a counter; the details have its whole name.
+func counterWord(name string) string {
+	switch name {
+	case "media_errors":
+		return "media"
+	case "num_err_log_entries":
+		return "log"
+	case "unsafe_shutdowns":
+		return "unsafe"
+	case "reallocated":
+		return "realloc"
+	case "reported_uncorrect":
+		return "uncorrect"
+	case "command_timeout":
+		return "timeout"
+	case "offline_uncorrectable":
+		return "offline"
+	case "crc_errors":
+		return "crc"
+	case "thermal_temp1_transitions", "thermal_temp2_transitions":
+		return "throttled"
+	}
+	return words(name)
 }
 
 func words(name string) string { return strings.ReplaceAll(name, "_", " ") }
@@ -176,7 +200,7 @@ func diskWear(_ *scene, d *fleet.Disk) cell {
 func hostsView() *view {
 	return &view{
 		name: "hosts", title: "Hosts", kinds: []fleet.Kind{fleet.KindHost}, worst: worst, systems: hostSystems, empty: "no host is read",
-		count: func(c *scene) string { return c.amount(fleet.KindHost, "hosts") },
+		count: func(c *scene) string { return c.amounts(fleet.KindHost) },
 		columns: []column{
 			{title: "host", width: 12, grow: 2, search: true, cell: of(func(_ *scene, h *fleet.Host) cell { return cell{h.Name, plain} }), key: text(func(h *fleet.Host) string { return h.Name })},
 			{title: "state", width: 12, grow: 1, search: true, flash: true, cell: health},
@@ -222,7 +246,7 @@ func hostSwapping(_ *scene, h *fleet.Host) cell {
 func filesystemsView() *view {
 	return &view{
 		name: "files", title: "Filesystems", kinds: []fleet.Kind{fleet.KindFilesystem}, worst: worst, systems: hostSystems, empty: "no filesystem with storage behind it",
-		count: func(c *scene) string { return c.amount(fleet.KindFilesystem, "filesystems") },
+		count: func(c *scene) string { return c.amounts(fleet.KindFilesystem) },
 		columns: []column{
 			{title: "host", width: 8, grow: 1, drop: 4, search: true, cell: of(func(_ *scene, f *fleet.Filesystem) cell { return cell{f.Host, plain} }), key: text(func(f *fleet.Filesystem) string { return f.Host })},
 			{title: "mount", width: 12, grow: 2, search: true, cell: of(func(_ *scene, f *fleet.Filesystem) cell { return cell{f.Mount, plain} }), key: text(func(f *fleet.Filesystem) string { return f.Mount })},

@@ -15,11 +15,11 @@ func workView() *view {
 		name: "work", title: "Nodes and pods", kinds: []fleet.Kind{fleet.KindNode, fleet.KindPod}, worst: worstNodesFirst,
 		systems: kubeSystems, empty: "the cluster has no nodes and no pods",
 		count: func(c *scene) string {
-			return c.amount(fleet.KindNode, "nodes") + ", " + c.amount(fleet.KindPod, "pods")
+			return c.amounts(fleet.KindNode) + ", " + c.amounts(fleet.KindPod)
 		},
 		columns: []column{
 			{title: "name", width: 18, grow: 3, search: true, cell: workName, key: func(o fleet.Object) sortKey { return sortKey{str: workName(nil, o).text} }},
-			{title: "status", width: 10, grow: 1, search: true, flash: true, cell: health, key: func(o fleet.Object) sortKey { return sortKey{str: o.Health().Word} }},
+			{title: "status", width: 13, grow: 1, search: true, flash: true, cell: health, key: func(o fleet.Object) sortKey { return sortKey{str: o.Health().Word} }},
 			{title: "because", width: 16, grow: 2, drop: 1, cell: because},
 			{title: "ready", width: 5, right: true, drop: 3, flash: true, cell: podReady},
 			{title: "restarts", width: 8, right: true, drop: 5, flash: true, cell: podRestarts, key: pods(func(p *fleet.Pod) sortKey { return sortKey{num: -float64(p.Run.Restarts)} })},
@@ -32,7 +32,7 @@ func workView() *view {
 func podsView() *view {
 	v := workView()
 	v.name, v.title, v.kinds, v.worst, v.empty = "pods", "Pods", []fleet.Kind{fleet.KindPod}, worst, "the cluster has no pods"
-	v.count = func(c *scene) string { return c.amount(fleet.KindPod, "pods") }
+	v.count = func(c *scene) string { return c.amounts(fleet.KindPod) }
 	v.columns = append([]column{{title: "namespace", width: 12, grow: 1, drop: 2, search: true, cell: of(func(_ *scene, p *fleet.Pod) cell { return cell{p.Namespace, dim} }), key: text(func(p *fleet.Pod) string { return p.Namespace })}}, v.columns...)
 	v.columns = append(v.columns,
 		column{title: "ip", width: 13, drop: 8, search: true, cell: of(func(_ *scene, p *fleet.Pod) cell { return cell{p.IP, dim} })},
@@ -46,7 +46,7 @@ func nodesView() *view {
 	return &view{
 		name: "nodes", title: "Nodes", kinds: []fleet.Kind{fleet.KindNode}, worst: worst,
 		systems: kubeSystems, empty: "the cluster has no nodes",
-		count: func(c *scene) string { return c.amount(fleet.KindNode, "nodes") },
+		count: func(c *scene) string { return c.amounts(fleet.KindNode) },
 		columns: []column{
 			{title: "name", width: 18, grow: 2, search: true, cell: workName, key: func(o fleet.Object) sortKey { return sortKey{str: o.Ref().Name} }},
 			{title: "status", width: 10, grow: 1, search: true, flash: true, cell: health, key: func(o fleet.Object) sortKey { return sortKey{str: o.Health().Word} }},

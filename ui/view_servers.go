@@ -3,7 +3,6 @@ package ui
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,13 +13,7 @@ func serversView() *view {
 	return &view{
 		name: "servers", title: "Servers", kinds: []fleet.Kind{fleet.KindServer}, worst: worstServers,
 		systems: []string{"openstack"}, empty: "this project has no servers",
-		count: func(c *scene) string {
-			t := c.s.Tally(fleet.KindServer)
-			if off := t[fleet.StateBad] + t[fleet.StateWarn]; off > 0 {
-				return fmt.Sprintf("%d of %d not fine", off, t.Total())
-			}
-			return strconv.Itoa(t.Total())
-		},
+		count: func(c *scene) string { return c.amounts(fleet.KindServer) },
 		columns: []column{
 			{title: "name", width: 14, grow: 3, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{text: s.Name} }), key: text(func(s *fleet.Server) string { return s.Name })},
 			{title: "status", width: 8, grow: 1, search: true, flash: true, cell: of(serverStatus), key: text(func(s *fleet.Server) string { return s.Run.Status })},
