@@ -22,10 +22,8 @@ type Options struct {
 	// Speed multiplies the pace, 1 when zero: then compute fails after a minute, and its servers are off half a minute
 	// later. Only the pace changes: all times told are those of the wall clock.
 	Speed float64
-	Quiet bool // all is well for two minutes (at speed 1) instead of a few seconds
-	// Dir is an empty folder for the machines' files, clouds.yaml and kubeconfig. Some of the files change every two
-	// seconds: on tmpfs (/dev/shm) that costs a tenth of what it costs on a disk.
-	Dir string
+	Quiet bool   // all is well for two minutes (at speed 1) instead of a few seconds
+	Dir   string // an empty folder for the machines' files, clouds.yaml and kubeconfig; Folder makes one
 	// Calm tells what has been done against the cause so far; it is asked often, from one goroutine. Nil is nothing.
 	Calm func() Relief
 }

@@ -31,7 +31,12 @@ const fast, steady = 40, 20
 
 func start(t *testing.T, o Options) *reader {
 	t.Helper()
-	o.Dir = t.TempDir()
+	dir, err := Folder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	o.Dir = dir
 	w, err := Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -158,21 +158,26 @@ func (s State) clone() State {
 	return s
 }
 
-// put writes a file if it changed, so that a reader sees either the old content or the new.
+// put writes a file if it changed. A reader of a file that was there sees either the old content or the new.
 func (m *Machine) put(name, content string) error {
-	if old, ok := m.written[name]; ok && old == content {
+	old, ok := m.written[name]
+	if ok && old == content {
 		return nil
 	}
 	path := filepath.Join(m.root, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	first := path
+	if ok {
+		first = filepath.Join(m.root, ".next")
+	} else if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	next := filepath.Join(m.root, ".next")
-	if err := os.WriteFile(next, []byte(content), 0o644); err != nil {
+	if err := os.WriteFile(first, []byte(content), 0o644); err != nil {
 		return err
 	}
-	if err := os.Rename(next, path); err != nil {
-		return err
+	if ok {
+		if err := os.Rename(first, path); err != nil {
+			return err
+		}
 	}
 	m.written[name] = content
 	return nil
