@@ -155,5 +155,16 @@ func (a *assembly) title() string {
 	return strings.Join(names, " ")
 }
 
+// layerName is what people call the layer of an absent source.
+func layerName(source string) string {
+	switch source {
+	case "openstack":
+		return "OpenStack"
+	case "kube":
+		return "Kubernetes"
+	}
+	return "this machine"
+}
+
 // everything wants all kinds.
 func everything(...fleet.Kind) bool { return true }

@@ -141,8 +141,7 @@ func (p *program) examine(ctx context.Context, a *assembly, waited time.Duration
 	}
 	r := &report{Schema: "strata-doctor/v1"}
 	for _, o := range a.absent {
-		name := map[string]string{"openstack": "OpenStack", "kube": "Kubernetes", "host": "this machine"}[o.Source]
-		r.Checks = append(r.Checks, check{name, "configured", note, "no: " + o.Err.Error(), fleet.FixOf(o.Err)})
+		r.Checks = append(r.Checks, check{layerName(o.Source), "configured", note, "no: " + o.Err.Error(), fleet.FixOf(o.Err)})
 	}
 	all := answers(s, want, waited)
 	for i, cloud := range a.clouds {

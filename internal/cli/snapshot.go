@@ -81,6 +81,9 @@ func (p *program) snapshot(ctx context.Context, o snapshotOptions) error {
 	if err := p.print(kinds.keep(s), o.output, len(kinds) > 0); err != nil {
 		return fmt.Errorf("printing the snapshot: %w", err)
 	}
+	if len(kinds) == 0 {
+		p.mention(a)
+	}
 	return p.judge(a, answers(s, want, o.wait))
 }
 
@@ -138,6 +141,15 @@ func (p *program) judge(a *assembly, all []answer) error {
 		return &exit{code: exitFailed}
 	}
 	return nil
+}
+
+// mention tells a reader at a terminal which layers are not there at all. A script knows what it asked for.
+func (p *program) mention(a *assembly) {
+	for _, o := range a.absent {
+		if name := layerName(o.Source); o.Source != "host" && isTerminal(p.stderr) {
+			fmt.Fprintf(p.stderr, "strata: %s is not configured; strata doctor tells where it was looked for\n", name)
+		}
+	}
 }
 
 // colours reports whether tables may be coloured: on a terminal whose owner did not say otherwise.
