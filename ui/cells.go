@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"strata/actions"
 	"strata/internal/fleet"
 )
 
@@ -42,7 +43,7 @@ func health(c *scene, o fleet.Object) cell {
 	h := o.Health()
 	if len(c.running) > 0 {
 		if p, ok := c.running[o.Ref()]; ok {
-			return cell{p.Title + ": " + string(p.Phase), accent}
+			return doing(p, o)
 		}
 	}
 	return cell{h.Word, c.t.state(h.State)}
@@ -64,6 +65,11 @@ func (c *scene) amounts(kinds ...fleet.Kind) string {
 		all += " not fine"
 	}
 	return all
+}
+
+// doing says what is being done to an object: "start: waiting to see it".
+func doing(p actions.Progress, o fleet.Object) cell {
+	return cell{strings.TrimSuffix(p.Title, " "+nameOf(o)) + ": " + string(p.Phase), accent}
 }
 
 // system is the name of a cloud, cluster or host without what kind of system it is.

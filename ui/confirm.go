@@ -72,9 +72,11 @@ func (u *menu) draw(m *Model, w, h int) []string {
 	if len(body) == 0 {
 		body = append(body, says(dim, "there is no action for a "+string(u.refs[0].Kind)))
 	}
-	title := "Actions"
-	if n := len(u.refs); n > 1 {
-		title += fmt.Sprintf(" on %d marked", n)
+	title := "Actions on "
+	if o, ok := m.screen.newest.Get(u.refs[0]); ok && len(u.refs) == 1 {
+		title += nameOf(o)
+	} else {
+		title += fmt.Sprintf("%d marked", len(u.refs))
 	}
 	return boxed(&m.o.Theme, title, body, "enter or its key picks, esc back", min(w, 90), h)
 }

@@ -109,7 +109,7 @@ func incident(t testing.TB) *fleet.Store {
 }
 
 func model(t testing.TB, store *fleet.Store, w, h int) *Model {
-	m := New(t.Context(), Options{Store: store, Theme: NewTheme(false), Title: "home", ReadOnly: "started with `strata watch`", Version: "test"})
+	m := New(t.Context(), Options{Store: store, Theme: NewTheme(false, false), Title: "home", ReadOnly: "started with `strata watch`", Version: "test"})
 	m.screen.w, m.screen.h = w, h
 	return m
 }

@@ -52,7 +52,7 @@ func bindings() []binding {
 		{keys: []string{"down", "j"}, help: "row down", do: func(m *Model) tea.Cmd { m.table().move(1); return nil }},
 		{keys: []string{"pgup"}, help: "page up", do: func(m *Model) tea.Cmd { m.table().move(-m.page()); return nil }},
 		{keys: []string{"pgdown"}, help: "page down", do: func(m *Model) tea.Cmd { m.table().move(m.page()); return nil }},
-		{keys: []string{"g", "home"}, help: "first row", do: func(m *Model) tea.Cmd { m.table().first(); return nil }},
+		{keys: []string{"g", "home"}, help: "first row", do: func(m *Model) tea.Cmd { m.table().place(0); return nil }},
 		{keys: []string{"G", "end"}, help: "last row", do: func(m *Model) tea.Cmd { m.table().move(len(m.table().ord.rows)); return nil }},
 		{keys: []string{"space"}, help: "mark the row and go on", why: needRow, do: (*Model).mark},
 		{keys: []string{"U"}, help: "unmark all", do: func(m *Model) tea.Cmd { clear(m.table().marks); return nil }},
@@ -97,6 +97,7 @@ func (m *Model) key(msg tea.KeyPressMsg) tea.Cmd {
 			if name != k || b.do == nil {
 				continue
 			}
+			m.table().moved = true // from the first key on the cursor belongs to its row
 			if why := b.disabled(m); why != "" {
 				m.say(warnInk, b.show(&m.o.Theme)+": "+why)
 				return nil

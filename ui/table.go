@@ -187,12 +187,6 @@ func (t *table) move(by int) {
 	t.place(t.cursor + by)
 }
 
-// first puts the cursor on the first row, whichever that will be.
-func (t *table) first() {
-	t.moved = false
-	t.place(0)
-}
-
 // to puts the cursor on an object if it is there.
 func (t *table) to(o fleet.Object) bool {
 	i, ok := t.ord.find(o)

@@ -32,15 +32,21 @@ type Theme struct {
 	ascii bool
 }
 
-// NewTheme returns the theme. ascii draws with ASCII characters only, for terminals and fonts that have no others. Colours
-// are given for 256-colour terminals; the program turns them down for others and leaves them out under NO_COLOR.
-func NewTheme(ascii bool) Theme {
-	color := func(c string) lipgloss.Style { return lipgloss.NewStyle().Foreground(lipgloss.Color(c)) }
+// NewTheme returns the theme. ascii draws with ASCII characters only, for terminals and fonts that have no others; basic
+// keeps to the sixteen colours that every terminal has. The colours are readable on dark and on light ground. Those that
+// the terminal has not are left out on the way to it, as all are under NO_COLOR.
+func NewTheme(ascii, basic bool) Theme {
+	color := func(rich, poor string) lipgloss.Style {
+		if basic {
+			return lipgloss.NewStyle().Foreground(lipgloss.Color(poor))
+		}
+		return lipgloss.NewStyle().Foreground(lipgloss.Color(rich))
+	}
 	styles := [inks]lipgloss.Style{
-		dim: color("245"), faint: color("240"), accent: color("75").Bold(true), bold: lipgloss.NewStyle().Bold(true),
-		okInk: color("71"), warnInk: color("221"), badInk: color("203").Bold(true), bright: color("231").Bold(true),
-		writeInk: lipgloss.NewStyle().Bold(true).Foreground(lipgloss.Color("231")).Background(lipgloss.Color("160")),
-		readInk:  color("108"),
+		dim: color("245", "7"), faint: color("240", "8"), accent: color("75", "6").Bold(true), bold: lipgloss.NewStyle().Bold(true),
+		okInk: color("71", "2"), warnInk: color("178", "3"), badInk: color("203", "1").Bold(true), bright: lipgloss.NewStyle().Bold(true).Underline(true),
+		writeInk: color("231", "7").Bold(true).Background(lipgloss.Color("1")),
+		readInk:  color("108", "2"),
 	}
 	t := Theme{ascii: ascii}
 	for i, s := range styles {
@@ -81,8 +87,8 @@ func (p *pen) put(i ink, s string) *pen {
 	return p.write(p.t.sgr[i], s)
 }
 
-// mark writes in reverse video, which every terminal can do.
-func (p *pen) mark(i ink, s string) *pen { return p.write(p.t.sgr[i]+"\x1b[7m", s) }
+// mark writes in reverse video, which every terminal can do, and in one colour, so that a row stays a row.
+func (p *pen) mark(_ ink, s string) *pen { return p.write("\x1b[7m", s) }
 
 func (p *pen) write(sgr, s string) *pen {
 	if s == "" {

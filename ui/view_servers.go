@@ -40,7 +40,7 @@ func worstServers(o fleet.Object) sortKey {
 func serverStatus(c *scene, s *fleet.Server) cell {
 	h := s.Health()
 	if p, ok := c.running[s.Ref()]; ok {
-		return cell{p.Title + ": " + string(p.Phase), accent}
+		return doing(p, s)
 	}
 	return cell{h.Word, c.t.state(h.State)}
 }

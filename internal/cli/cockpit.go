@@ -80,7 +80,7 @@ func (p *program) open(ctx context.Context, t *terminal, c config.Config, why st
 		}
 	}
 	model := ui.New(ctx, ui.Options{
-		Store: a.store, Theme: ui.NewTheme(c.UI.ASCII || p.onlyASCII()), Title: a.title(), Runner: runner, ReadOnly: why,
+		Store: a.store, Theme: ui.NewTheme(c.UI.ASCII || p.onlyASCII(), p.profile() <= colorprofile.ANSI), Title: a.title(), Runner: runner, ReadOnly: why,
 		Look: a.wishes.Look, Refresh: a.wishes.Refresh, Version: versionOf().Version, Mouse: c.UI.Mouse,
 	})
 	looked := make(chan struct{})
