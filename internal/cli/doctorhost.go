@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -76,7 +75,7 @@ func smartctl(ctx context.Context, subject *of, disks int) {
 		subject.add(fine, "smartctl", firstLine(string(r.Stdout)), "")
 	case disks == 0:
 		subject.add(note, "smartctl", "not there, and no disk here has SMART", "")
-	case errors.Is(err, exec.ErrNotFound):
+	case errors.Is(err, sh.ErrMissing):
 		subject.add(missing, "smartctl", fmt.Sprintf("not installed; %d disks have SMART", disks), "apt install smartmontools")
 	default:
 		subject.add(broken, "smartctl", fmt.Sprintf("it does not run: code %d %v", r.Code, err), "smartctl --version")

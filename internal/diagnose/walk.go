@@ -165,7 +165,7 @@ func stated(o fleet.Object) [2]fleet.Link {
 	case *fleet.Claim:
 		return one(fleet.KindVolume, o.Source, o.Volume, "spec.volumeName")
 	case *fleet.Event:
-		return one(apiKind(o.About.Kind), cmp.Or(o.About.Source, o.Source), o.About.Name, "involvedObject")
+		return one(o.About.Kind, cmp.Or(o.About.Source, o.Source), o.About.Name, "involvedObject")
 	case *fleet.Disk:
 		return one(fleet.KindHost, o.Source, o.Host, "its host")
 	case *fleet.Sensor:
@@ -185,17 +185,6 @@ func one(kind fleet.Kind, source, name, how string) (l [2]fleet.Link) {
 		l[0] = fleet.Link{To: fleet.Ref{Kind: kind, Source: source, Name: name}, How: how, Sure: fleet.High}
 	}
 	return l
-}
-
-// apiKind turns the Kubernetes API's word for a kind into ours.
-func apiKind(k fleet.Kind) fleet.Kind {
-	switch k {
-	case "persistentvolume":
-		return fleet.KindVolume
-	case "persistentvolumeclaim":
-		return fleet.KindClaim
-	}
-	return k
 }
 
 // wholeDisk returns the disk that a device file is, or is a partition of; "" when the name does not tell.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -185,6 +186,10 @@ func (s *Snapshot) apply(o Observation) (changed []Change) {
 		return nil
 	}
 	p.Facts, p.rev = o.Facts, s.Seq
+	if gone := len(o.Facts) == 0 && o.Err == nil && strings.Contains(o.Scope, "/"); gone {
+		// A scope named after one of many, as a namespace is, ends with its last object.
+		defer func() { s.Parts = slices.Delete(s.Parts, i, i+1) }()
+	}
 	if len(o.Facts) > 0 {
 		p.Kind = o.Facts[0].Ref().Kind
 	}

@@ -15,8 +15,10 @@ import (
 	"time"
 )
 
-// Errors that a caller can tell apart. A program that is not installed is exec.ErrNotFound.
+// Errors that a caller can tell apart.
 var (
+	// ErrMissing: the program is not installed.
+	ErrMissing = exec.ErrNotFound
 	ErrDeadline = errors.New("did not end in time")
 	ErrTooMuch  = errors.New("printed too much")
 )

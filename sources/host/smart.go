@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"regexp"
 	"runtime/debug"
 	"slices"
@@ -197,7 +196,7 @@ func (b *smartBook) read(ctx context.Context, d *block, kind string, old page, n
 
 // notRun is the page after smartctl could not be run to its end.
 func (b *smartBook) notRun(d *block, old page, err error, now time.Time) page {
-	if errors.Is(err, exec.ErrNotFound) {
+	if errors.Is(err, sh.ErrMissing) {
 		why := "smartctl is not installed (apt install smartmontools, or dnf install smartmontools)"
 		b.notes.set("smart", "SMART: "+why)
 		return old.failed(d.bus, why)

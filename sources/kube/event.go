@@ -53,7 +53,7 @@ func (e *event) fact(source string, in *interner) fleet.Object {
 		Reason:    in.of(e.Reason),
 		Message:   in.message(e.Message),
 		About: fleet.Ref{
-			Kind: fleet.Kind(in.of(text(strings.ToLower(string(e.About.Kind))))), Source: source, Name: e.About.ref(),
+			Kind: ourKind(in.of(text(strings.ToLower(string(e.About.Kind))))), Source: source, Name: e.About.ref(),
 		},
 		Component: in.of(e.Source.Component),
 		Host:      in.of(e.Source.Host),
@@ -191,4 +191,15 @@ func newest(facts fleet.Facts, n int, at func(fleet.Object) time.Time) time.Time
 	}
 	slices.SortFunc(times, func(a, b time.Time) int { return b.Compare(a) })
 	return times[n-1]
+}
+
+// ourKind is our kind for one of the API's, lower-cased.
+func ourKind(api string) fleet.Kind {
+	switch api {
+	case "persistentvolume":
+		return fleet.KindVolume
+	case "persistentvolumeclaim":
+		return fleet.KindClaim
+	}
+	return fleet.Kind(api)
 }

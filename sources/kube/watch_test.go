@@ -83,6 +83,9 @@ func (s seen) within(most time.Duration, scope, what string, ok func(*fleet.Part
 	snap := s.store.Snapshot()
 	for {
 		part, there := snap.Part(s.name, scope)
+		if !there && strings.Contains(scope, "/") {
+			part, there = &fleet.Part{}, true // a namespace without pods has no scope
+		}
 		if there && ok(part) {
 			return part
 		}
