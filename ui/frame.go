@@ -27,25 +27,30 @@ func (m *Model) draw() string {
 		return fit("strata: "+strconv.Itoa(w)+"x"+strconv.Itoa(h)+" is too small", w, false)
 	}
 	c := &m.screen.scene
-	lines := []string{m.header(c, w), m.root(c, w)}
-	body := h - 3
-	if full, ok := m.fullOverlay(); ok {
-		m.screen.boxes = nil
-		lines = append(lines, full.draw(m, w, body)...)
-	} else {
-		if w < overviewWidth {
-			lines = append(lines, m.tabs(c, w))
-			body--
-		}
-		m.screen.boxes, m.screen.top = m.arrange(w, body), len(lines)
-		lines = append(lines, m.grid(c, w, body)...)
+	if m.screen.body == nil {
+		m.screen.body = m.body(c, w, h-3)
 	}
+	lines := append([]string{m.header(c, w), m.root(c, w)}, m.screen.body...)
 	lines = append(lines, m.footer(c, w))
 	out := strings.Join(lines, "\n")
 	if d, ok := m.dialog(); ok {
 		out = m.compose(out, d, w, h)
 	}
 	return out
+}
+
+// body draws what stands between the header and the footer: a page, or the panes.
+func (m *Model) body(c *scene, w, h int) (lines []string) {
+	if page, ok := m.page(); ok {
+		m.screen.boxes = nil
+		return page.draw(m, w, h)
+	}
+	if w < overviewWidth {
+		lines = append(lines, m.tabs(c, w))
+		h--
+	}
+	m.screen.boxes, m.screen.top = m.arrange(w, h), 2+len(lines)
+	return append(lines, m.grid(c, w, h)...)
 }
 
 // compose lays a dialog over the screen.
@@ -373,14 +378,11 @@ func (m *Model) footer(c *scene, w int) string {
 	case m.status.text != "":
 		p.put(m.status.ink, fit(" "+m.status.text, w, false))
 	default:
-		for _, b := range bindings() {
-			if b.hint == "" {
-				continue
-			}
-			if p.n+width(b.show(&m.o.Theme))+len(b.hint)+3 > w {
+		for _, b := range m.hints {
+			if p.n+width(b[0])+len(b[1])+3 > w {
 				break
 			}
-			p.put(plain, " ").put(accent, b.show(&m.o.Theme)).put(dim, " "+b.hint+" ")
+			p.put(plain, " ").put(accent, b[0]).put(dim, " "+b[1]+" ")
 		}
 	}
 	return p.to(w).String()

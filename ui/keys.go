@@ -50,8 +50,8 @@ func bindings() []binding {
 		{keys: []string{"esc"}, help: "back; clears marks and a filter first; never quits", do: (*Model).escape},
 		{keys: []string{"up", "k"}, help: "row up", do: func(m *Model) tea.Cmd { m.table().move(-1); return nil }},
 		{keys: []string{"down", "j"}, help: "row down", do: func(m *Model) tea.Cmd { m.table().move(1); return nil }},
-		{keys: []string{"pgup"}, help: "page up", do: func(m *Model) tea.Cmd { m.table().move(-m.page()); return nil }},
-		{keys: []string{"pgdown"}, help: "page down", do: func(m *Model) tea.Cmd { m.table().move(m.page()); return nil }},
+		{keys: []string{"pgup"}, help: "page up", do: func(m *Model) tea.Cmd { m.table().move(-m.rows()); return nil }},
+		{keys: []string{"pgdown"}, help: "page down", do: func(m *Model) tea.Cmd { m.table().move(m.rows()); return nil }},
 		{keys: []string{"g", "home"}, help: "first row", do: func(m *Model) tea.Cmd { m.table().place(0); return nil }},
 		{keys: []string{"G", "end"}, help: "last row", do: func(m *Model) tea.Cmd { m.table().move(len(m.table().ord.rows)); return nil }},
 		{keys: []string{"space"}, help: "mark the row and go on", why: needRow, do: (*Model).mark},
@@ -145,7 +145,7 @@ func (m *Model) turn(by int) {
 	m.focus = (m.focus%n + by + n) % n
 }
 
-func (m *Model) page() int {
+func (m *Model) rows() int {
 	for _, b := range m.screen.boxes {
 		if b.pane == m.focus {
 			return max(1, b.h-4)

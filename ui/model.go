@@ -40,7 +40,8 @@ type Model struct {
 	prompt *prompt
 	status said
 	runs   runs
-	quit   bool // ctrl-c was pressed once
+	quit   bool        // ctrl-c was pressed once
+	hints  [][2]string // keys and words of the footer
 }
 
 // screen is what is drawn and from what.
@@ -53,6 +54,7 @@ type screen struct {
 	top    int   // lines above the panes
 	cached string
 	dirty  bool
+	body   []string // the lines between header and footer, while only the clock moves
 }
 
 // place is where the reader was, for going back.
@@ -80,6 +82,11 @@ func New(ctx context.Context, o Options) *Model {
 	scratch := new([]row)
 	for _, v := range views() {
 		m.panes = append(m.panes, newTable(v, scratch))
+	}
+	for _, b := range bindings() {
+		if b.hint != "" {
+			m.hints = append(m.hints, [2]string{b.show(&m.o.Theme), b.hint})
+		}
 	}
 	m.screen.w, m.screen.h, m.screen.dirty = 80, 24, true
 	m.show(o.Store.Snapshot())
@@ -111,6 +118,9 @@ func (m *Model) await(pause time.Duration) tea.Cmd {
 // Update is Bubble Tea's.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	m.screen.dirty = true
+	if _, isData := msg.(snapshotMsg); !isData {
+		m.screen.body = nil
+	}
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.screen.w, m.screen.h = msg.Width, msg.Height
@@ -139,6 +149,9 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // show draws from a snapshot from now on.
 func (m *Model) show(s *fleet.Snapshot) {
+	if !m.quiet(s) {
+		m.screen.body = nil
+	}
 	m.screen.newest = s
 	stale := map[scopeOf]bool{}
 	for i := range s.Parts {
@@ -150,6 +163,23 @@ func (m *Model) show(s *fleet.Snapshot) {
 	if s.At.After(m.status.till) {
 		m.status = said{}
 	}
+}
+
+// steady is how long the ages on a quiet screen stand still.
+const steady = 10 * time.Second
+
+// quiet reports whether a snapshot changes nothing on the screen but the clock.
+func (m *Model) quiet(s *fleet.Snapshot) bool {
+	before := m.screen.scene.s
+	if before == nil || len(m.over) > 0 || !s.Same(before) || !s.At.Truncate(steady).Equal(before.At.Truncate(steady)) {
+		return false
+	}
+	for _, b := range m.screen.boxes {
+		if len(m.panes[b.pane].changed) > 0 {
+			return false // cells that are bright must become plain again
+		}
+	}
+	return true
 }
 
 // View is Bubble Tea's. The same screen is never made twice.

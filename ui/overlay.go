@@ -22,8 +22,8 @@ func (m *Model) close() {
 	}
 }
 
-// fullOverlay returns the page on the screen, which may have a dialog over it.
-func (m *Model) fullOverlay() (overlay, bool) {
+// page returns the page on the screen, which may have a dialog over it.
+func (m *Model) page() (overlay, bool) {
 	for i := len(m.over) - 1; i >= 0; i-- {
 		if _, ok := m.over[i].(*pager); ok {
 			return m.over[i], true

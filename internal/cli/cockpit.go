@@ -123,9 +123,9 @@ func (p *program) play(ctx context.Context, cancel context.CancelCauseFunc, mode
 	}
 	watched := t.guard(ctx, cancel, release)
 	out := t.out(cancel, p.profile())
-	// 10 frames a second do for the terminal's modes; frames of the cockpit do not wait for them.
+	// Once a second does for the terminal's modes; the cockpit's frames do not wait for it, and each wake-up costs.
 	_, err = tea.NewProgram(sure{model, out.screen, cancel},
-		tea.WithContext(ctx), tea.WithFPS(10), tea.WithInput(t.in(cancel)), tea.WithOutput(out),
+		tea.WithContext(ctx), tea.WithFPS(1), tea.WithInput(t.in(cancel)), tea.WithOutput(out),
 		tea.WithoutSignalHandler(), tea.WithColorProfile(p.profile()),
 	).Run()
 	out.screen.Leave()

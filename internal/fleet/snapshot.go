@@ -225,6 +225,13 @@ func (s *Snapshot) indexFindings() {
 	}
 }
 
+// Same reports whether two snapshots of one store hold the same facts, troubles, links and findings: only time went by.
+func (s *Snapshot) Same(o *Snapshot) bool {
+	return same(s.Links, o.Links) && same(s.Findings, o.Findings) && slices.EqualFunc(s.Parts, o.Parts, func(a, b Part) bool {
+		return a.rev == b.rev && a.Err == b.Err && a.Scope == b.Scope && a.Source == b.Source
+	})
+}
+
 // Diff calls each for every object that differs between two snapshots: old is nil for a new object, next for one that
 // is gone. Parts that neither snapshot changed cost nothing.
 func Diff(prev, next *Snapshot, each func(old, next Object)) {

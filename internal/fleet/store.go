@@ -10,8 +10,12 @@ import (
 	"time"
 )
 
-// publishEvery is the least time between two snapshots, however fast observations come.
-const publishEvery = 100 * time.Millisecond
+// publishEvery is the least time between two snapshots, however fast observations come; gather is how long the first
+// waits for those that come with it.
+const (
+	publishEvery = 100 * time.Millisecond
+	gather       = 5 * time.Millisecond
+)
 
 // Change is one object that differs between two snapshots. Old is nil when it is new, New when it is gone.
 type Change struct{ Old, New Object }
@@ -54,7 +58,7 @@ func NewStore(derive Derive) *Store {
 	}
 }
 
-// Put takes an observation; a snapshot with it follows at once, or within 100 ms when one was just published.
+// Put takes an observation; a snapshot with it follows within 5 ms, or within 100 ms when one was just published.
 // It never blocks on readers.
 func (s *Store) Put(o Observation) {
 	s.mu.Lock()
@@ -71,7 +75,7 @@ func (s *Store) Put(o Observation) {
 	s.pending[key] = o
 	if !s.cooling {
 		s.cooling = true
-		go s.publish()
+		time.AfterFunc(gather, s.publish)
 	}
 }
 

@@ -35,9 +35,14 @@ func New(out io.Writer, profile colorprofile.Profile) *Screen {
 func (s *Screen) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n, err := s.out.Write(b)
-	if err != nil {
-		return n, err
+	n := len(b)
+	if s.inside {
+		// Entering twice would clear the screen for the moment until it is painted again.
+		b = bytes.ReplaceAll(b, []byte(ansi.SetModeAltScreenSaveCursor), nil)
+		b = bytes.ReplaceAll(b, []byte(ansi.EraseEntireScreen), nil)
+	}
+	if _, err := s.out.Write(b); err != nil {
+		return 0, err
 	}
 	on, off := bytes.LastIndex(b, []byte(ansi.SetModeAltScreenSaveCursor)), bytes.LastIndex(b, []byte(ansi.ResetModeAltScreenSaveCursor))
 	if on >= 0 || off >= 0 {
@@ -85,21 +90,20 @@ func (s *Screen) Leave() {
 func (s *Screen) paint() error {
 	lines := strings.Split(s.frame, "\n")
 	s.buf.Reset()
+	if len(lines) != len(s.shown) || ansi.StringWidth(lines[0]) != ansi.StringWidth(s.shown[0]) {
+		s.shown = nil // a terminal of another size may show anything
+	}
 	if s.shown == nil {
-		s.buf.WriteString(ansi.EraseEntireScreen)
+		s.move(0, 0)
+		s.buf.WriteString(ansi.EraseScreenBelow)
 	}
 	for y, line := range lines {
-		old := ""
-		if y < len(s.shown) {
-			old = s.shown[y]
+		switch {
+		case s.shown == nil:
+			s.line(y, "", line)
+		case s.shown[y] != line:
+			s.line(y, s.shown[y], line)
 		}
-		if old != line {
-			s.line(y, old, line)
-		}
-	}
-	for y := len(lines); y < len(s.shown); y++ {
-		s.move(y, 0)
-		s.buf.WriteString(ansi.EraseLineRight)
 	}
 	s.shown = lines
 	if s.buf.Len() == 0 {

@@ -18,7 +18,7 @@ import (
 // Errors that a caller can tell apart.
 var (
 	// ErrMissing: the program is not installed.
-	ErrMissing = exec.ErrNotFound
+	ErrMissing  = exec.ErrNotFound
 	ErrDeadline = errors.New("did not end in time")
 	ErrTooMuch  = errors.New("printed too much")
 )
