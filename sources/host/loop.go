@@ -58,7 +58,9 @@ func (l *loop) run(ctx context.Context, see func(fleet.Observation)) {
 			return
 		}
 		see(l.observation(got))
-		timer.Reset(l.every)
+		// All scopes look at the same moment, with the clock: one snapshot instead of several, and fewer wake-ups.
+		now := time.Now()
+		timer.Reset(now.Truncate(l.every).Add(l.every).Sub(now))
 		select {
 		case <-ctx.Done():
 			return
