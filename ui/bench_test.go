@@ -56,6 +56,7 @@ func BenchmarkKey(b *testing.B) {
 	m := model(b, store, 200, 50)
 	press(b, m, ":", "p", "o", "d", "s", "enter")
 	m.View()
+	m.Update(m.index()())
 	var script []string
 	for range 20 {
 		script = append(script, "down", "pgdown", "up", "j", "k")
@@ -106,7 +107,7 @@ func BenchmarkFrame(b *testing.B) {
 		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
 			m := model(b, store, size[0], size[1])
 			for b.Loop() {
-				m.screen.dirty = true
+				m.screen.dirty, m.screen.body = true, nil
 				m.View()
 			}
 		})

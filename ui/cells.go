@@ -36,8 +36,8 @@ func number[T fleet.Object](f func(T) float64) func(fleet.Object) sortKey {
 	}
 }
 
-// worst sorts by the object's own state, then by its name.
-func worst(o fleet.Object) sortKey { return sortKey{num: float64(o.Health().State.Rank())} }
+// worst sorts by the object's own state.
+func worst(_ fleet.Object, s fleet.State) sortKey { return sortKey{num: float64(s.Rank())} }
 
 func health(c *scene, o fleet.Object) cell {
 	h := o.Health()

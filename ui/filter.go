@@ -81,10 +81,18 @@ func (f filter) stricter(before filter) bool {
 	return true
 }
 
-// match tells whether an object passes. Columns are asked for their plain text.
-func (f filter) match(cols []column, c *scene, o fleet.Object) bool {
-	for _, w := range f.words {
-		if w.any(cols, c, o) == w.not {
+// match tells whether a row passes. Plain words are looked for in its hay when there is one; else the columns are asked for
+// their text.
+func (f filter) match(cols []column, c *scene, r *row) bool {
+	for i := range f.words {
+		w := &f.words[i]
+		hit := false
+		if r.hay != "" && w.re == nil && w.column == "" {
+			hit = strings.Contains(r.hay, w.plain)
+		} else {
+			hit = w.any(cols, c, r.obj)
+		}
+		if hit == w.not {
 			return false
 		}
 	}

@@ -51,7 +51,7 @@ func TestFilters(t *testing.T) {
 		table := m.panes[0]
 		table.setFilter(parseFilter(text))
 		table.follow(&m.screen.scene)
-		if got := len(table.ord.rows); got != want {
+		if got := table.ord.size(); got != want {
 			t.Errorf("/%s keeps %d servers, want %d", text, got, want)
 		}
 	}
@@ -66,8 +66,8 @@ func TestFilters(t *testing.T) {
 		pasted.follow(&m.screen.scene)
 		pasted.setFilter(parseFilter(text))
 		pasted.follow(&m.screen.scene)
-		if len(typed.ord.rows) != len(pasted.ord.rows) {
-			t.Errorf("typing /%s keeps %d rows, pasting it %d", text, len(typed.ord.rows), len(pasted.ord.rows))
+		if typed.ord.size() != pasted.ord.size() {
+			t.Errorf("typing /%s keeps %d rows, pasting it %d", text, typed.ord.size(), pasted.ord.size())
 		}
 	}
 }

@@ -96,7 +96,7 @@ func (m *Model) columns(w, h int, cols [][]int) (boxes []box) {
 }
 
 // want is the height a table needs to show all its rows.
-func (t *table) want() int { return len(t.ord.rows) + 3 }
+func (t *table) want() int { return t.ord.size() + 3 }
 
 // grid draws the panes side by side.
 func (m *Model) grid(c *scene, w, h int) []string {
@@ -143,7 +143,7 @@ func (m *Model) framed(c *scene, b box, many bool) []string {
 		name = c.t.or("▸ ", "> ") + name
 	}
 	if len(t.filter.words) > 0 {
-		name += " /" + clean(t.filter.text) + " (" + strconv.Itoa(len(t.ord.rows)) + ")"
+		name += " /" + clean(t.filter.text) + " (" + strconv.Itoa(t.ord.size()) + ")"
 	}
 	if n := len(t.marks); n > 0 {
 		name += " [" + strconv.Itoa(n) + " marked]"

@@ -53,7 +53,7 @@ func bindings() []binding {
 		{keys: []string{"pgup"}, help: "page up", do: func(m *Model) tea.Cmd { m.table().move(-m.rows()); return nil }},
 		{keys: []string{"pgdown"}, help: "page down", do: func(m *Model) tea.Cmd { m.table().move(m.rows()); return nil }},
 		{keys: []string{"g", "home"}, help: "first row", do: func(m *Model) tea.Cmd { m.table().place(0); return nil }},
-		{keys: []string{"G", "end"}, help: "last row", do: func(m *Model) tea.Cmd { m.table().move(len(m.table().ord.rows)); return nil }},
+		{keys: []string{"G", "end"}, help: "last row", do: func(m *Model) tea.Cmd { m.table().move(m.table().ord.size()); return nil }},
 		{keys: []string{"space"}, help: "mark the row and go on", why: needRow, do: (*Model).mark},
 		{keys: []string{"U"}, help: "unmark all", do: func(m *Model) tea.Cmd { clear(m.table().marks); return nil }},
 		{keys: []string{"shift+right", ">"}, help: "sort by the next column", do: func(m *Model) tea.Cmd { m.table().sortNext(1); return nil }},
@@ -254,7 +254,7 @@ func (m *Model) mouse(msg tea.MouseMsg) tea.Cmd {
 				return nil
 			}
 			m.focus = b.pane
-			if y >= 2 && t.top+y-2 < len(t.ord.rows) {
+			if y >= 2 && t.top+y-2 < t.ord.size() {
 				t.move(t.top + y - 2 - t.cursor)
 			}
 			m.look()

@@ -42,6 +42,7 @@ type Model struct {
 	runs   runs
 	quit   bool        // ctrl-c was pressed once
 	hints  [][2]string // keys and words of the footer
+	making bool        // an index for filters is being made
 }
 
 // screen is what is drawn and from what.
@@ -129,7 +130,10 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if !m.screen.frozen {
 			m.show(msg.s)
 		}
-		return m, m.await(redrawEvery)
+		return m, tea.Batch(m.await(redrawEvery), m.index())
+	case indexed:
+		m.making = false
+		msg.take()
 	case progressMsg:
 		m.progress(actions.Progress(msg))
 		return m, m.runs.await(m.ctx)
@@ -145,6 +149,18 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.screen.dirty = false
 	}
 	return m, nil
+}
+
+// index makes what filters look through for a large table on the screen, beside everything else.
+func (m *Model) index() tea.Cmd {
+	for _, b := range m.screen.boxes {
+		if t := m.panes[b.pane]; !m.making && t.unindexed() {
+			m.making = true
+			work := t.index()
+			return func() tea.Msg { return work() }
+		}
+	}
+	return nil
 }
 
 // show draws from a snapshot from now on.

@@ -9,12 +9,14 @@ import (
 	"strata/internal/fleet"
 )
 
-// row is an object with its place in the current order.
+// row is an object with its place in the current order and the text that a filter looks through. With 50,000 of them what
+// matters is to touch the objects themselves, which lie all over the memory, as seldom as can be.
 type row struct {
 	obj  fleet.Object
 	num  float64
 	head uint64 // the first bytes of str, which settle most comparisons without looking at it
 	str  string
+	hay  string // what plain filters look through, lower case; "" when not made yet
 }
 
 // sortKey is what a column sorts by: the number first, then the text.
@@ -26,13 +28,30 @@ type sortKey struct {
 // order is a sorted, filtered list of objects that follows snapshots by what changed.
 type order struct {
 	kinds   []fleet.Kind
-	key     func(fleet.Object) sortKey
+	key     func(fleet.Object, fleet.State) sortKey // pure
 	reverse bool
-	keep    func(fleet.Object) bool              // nil keeps all
+	keep    func(*row) bool                      // nil keeps all
 	list    func(*fleet.Snapshot) []fleet.Object // when set, these are the rows, in this order
-	rows    []row
-	scratch *[]row // room to sort in, shared by all tables
+	all     []row                                // sorted
+	kept    []int32                              // where in all the rows are that keep keeps
+	scratch *[]row                               // room to sort in, shared by all tables
 	seen    *fleet.Snapshot
+}
+
+// size is how many rows are kept.
+func (o *order) size() int {
+	if o.keep == nil {
+		return len(o.all)
+	}
+	return len(o.kept)
+}
+
+// get returns one of the rows that are kept.
+func (o *order) get(i int) *row {
+	if o.keep == nil {
+		return &o.all[i]
+	}
+	return &o.all[o.kept[i]]
 }
 
 func (o *order) compare(a, b *row) int {
@@ -52,127 +71,129 @@ func (o *order) compare(a, b *row) int {
 	return c
 }
 
-func (o *order) row(obj fleet.Object) row {
-	k := o.key(obj)
-	r := row{obj: obj, num: k.num, str: k.str}
-	for i := range min(8, len(k.str)) {
-		r.head |= uint64(k.str[i]) << (56 - 8*i)
-	}
+func (o *order) row(obj fleet.Object, state fleet.State) row {
+	r := row{obj: obj}
+	o.rekey(&r, state)
 	return r
 }
 
-// turn reverses the order.
-func (o *order) turn() {
-	o.reverse = !o.reverse
-	if o.list == nil {
-		slices.Reverse(o.rows)
+func (o *order) rekey(r *row, state fleet.State) {
+	k := o.key(r.obj, state)
+	r.num, r.str, r.head = k.num, k.str, 0
+	for i := range min(8, len(k.str)) {
+		r.head |= uint64(k.str[i]) << (56 - 8*i)
 	}
 }
 
-// find returns where an object stands, by its key.
+// find returns where an object stands among the rows that are kept.
 func (o *order) find(obj fleet.Object) (int, bool) {
 	if o.list != nil {
-		i := slices.IndexFunc(o.rows, func(r row) bool { return r.obj.Ref() == obj.Ref() })
-		return i, i >= 0
-	}
-	r := o.row(obj)
-	i := sort.Search(len(o.rows), func(i int) bool { return o.compare(&o.rows[i], &r) >= 0 })
-	return i, i < len(o.rows) && o.rows[i].obj == obj
-}
-
-// rebuild sorts everything anew: after the order or the filter changed.
-func (o *order) rebuild(s *fleet.Snapshot) {
-	o.rows, o.seen = o.rows[:0], s
-	if o.list != nil {
-		for i, obj := range o.list(s) {
-			if o.keep == nil || o.keep(obj) {
-				o.rows = append(o.rows, row{obj: obj, num: float64(i)})
+		for i := range o.size() {
+			if o.get(i).obj.Ref() == obj.Ref() {
+				return i, true
 			}
 		}
+		return 0, false
+	}
+	i, ok := o.at(obj)
+	if ok && o.keep != nil {
+		i, ok = slices.BinarySearch(o.kept, int32(i))
+	}
+	return i, ok
+}
+
+// at returns where an object stands among all rows, or would.
+func (o *order) at(obj fleet.Object) (int, bool) {
+	r := o.row(obj, obj.Health().State)
+	i := o.place(&r)
+	return i, i < len(o.all) && o.all[i].obj == obj
+}
+
+func (o *order) place(r *row) int {
+	return sort.Search(len(o.all), func(i int) bool { return o.compare(&o.all[i], r) >= 0 })
+}
+
+// rebuild takes all objects of a snapshot anew.
+func (o *order) rebuild(s *fleet.Snapshot) {
+	o.all, o.seen = o.all[:0], s
+	if o.list != nil {
+		for i, obj := range o.list(s) {
+			o.all = append(o.all, row{obj: obj, num: float64(i)})
+		}
+		o.sift()
 		return
 	}
 	most := 0
 	for _, kind := range o.kinds {
 		most += s.Tally(kind).Total()
 	}
-	o.rows = slices.Grow(o.rows, most)
+	o.all = slices.Grow(o.all, most)
+	inOrder := true // of the refs, which equal rows are sorted by
 	for _, kind := range o.kinds {
-		for obj := range s.Each(kind) {
-			o.rows = append(o.rows, row{obj: obj})
-		}
-	}
-	if o.keep != nil {
-		o.rows = passing(o.rows, o.keep)
-	}
-	each(len(o.rows), func(from, to int) {
-		for i := from; i < to; i++ {
-			o.rows[i] = o.row(o.rows[i].obj)
-		}
-	})
-	if !o.classify() {
-		o.rows = sortRows(o.rows, o.scratch, func(a, b row) int { return o.compare(&a, &b) })
-	} else if o.reverse {
-		slices.Reverse(o.rows)
-	}
-}
-
-// release forgets the rows but keeps their room.
-func (o *order) release() {
-	clear(o.rows)
-	o.rows, o.seen = o.rows[:0], nil
-}
-
-// classify sorts rows that differ in few numbers only, as when all but some are fine. They come in the order of their
-// refs and keep it; only the classes are put in theirs. It reports false when the rows are not of that sort.
-func (o *order) classify() bool {
-	var nums []float64
-	var sizes []int
-	for i := range o.rows {
-		at := slices.Index(nums, o.rows[i].num)
-		switch {
-		case o.rows[i].str != "" || at < 0 && len(nums) == 12:
-			return false
-		case at < 0:
-			nums, sizes = append(nums, o.rows[i].num), append(sizes, 1)
-		default:
-			sizes[at]++
-		}
-	}
-	sorted := slices.Sorted(slices.Values(nums))
-	next := make([]int, len(nums)) // where the next row of a class goes
-	for i := range nums {
-		for j := range nums {
-			if nums[j] < nums[i] {
-				next[i] += sizes[j]
+		var last fleet.Object
+		for i := range s.Parts {
+			p := &s.Parts[i]
+			if p.Kind != kind || len(p.Facts) == 0 {
+				continue
+			}
+			inOrder = inOrder && (last == nil || fleet.Compare(last, p.Facts[0]) < 0)
+			last = p.Facts[len(p.Facts)-1]
+			for j, obj := range p.Facts {
+				o.all = append(o.all, o.row(obj, p.States[j]))
 			}
 		}
 	}
-	*o.scratch = slices.Grow((*o.scratch)[:0], len(o.rows))[:len(o.rows)]
-	for i := range o.rows {
-		at := slices.Index(nums, o.rows[i].num)
-		(*o.scratch)[next[at]] = o.rows[i]
-		next[at]++
-	}
-	o.rows, *o.scratch = *o.scratch, o.rows
-	clear(*o.scratch)
-	byRef := func(a, b row) int { return fleet.Compare(a.obj, b.obj) }
-	from := 0
-	for _, num := range sorted {
-		class := o.rows[from : from+sizes[slices.Index(nums, num)]]
-		if !slices.IsSortedFunc(class, byRef) {
-			slices.SortFunc(class, byRef)
+	o.sort(inOrder)
+}
+
+// resort sorts by other keys, which do not depend on states.
+func (o *order) resort() {
+	each(len(o.all), func(from, to int) {
+		for i := from; i < to; i++ {
+			o.rekey(&o.all[i], fleet.StateUnknown)
 		}
-		from += len(class)
+	})
+	o.sort(false)
+}
+
+func (o *order) sort(inOrder bool) {
+	if !inOrder || !o.classify() {
+		o.sortAll()
+	} else if o.reverse {
+		slices.Reverse(o.all)
 	}
-	return true
+	o.sift()
 }
 
-// narrow keeps only the rows that pass: for a filter that can only have become stricter.
-func (o *order) narrow() {
-	o.rows = passing(o.rows, o.keep)
+// turn reverses the order.
+func (o *order) turn() {
+	o.reverse = !o.reverse
+	if o.list == nil {
+		slices.Reverse(o.all)
+		o.sift()
+	}
 }
 
-// follow brings the order up to a snapshot. Its cost is what changed plus one copy of the rows.
+// sift finds the rows that are kept.
+func (o *order) sift() {
+	if o.keep != nil {
+		o.kept = passing(o.all, nil, o.keep)
+	}
+}
+
+// narrow keeps only the rows that pass still: for a filter that can only have become stricter.
+func (o *order) narrow() { o.kept = passing(o.all, o.kept, o.keep) }
+
+// release forgets the rows but keeps their room.
+func (o *order) release() {
+	clear(o.all)
+	o.all, o.kept, o.seen = o.all[:0], nil, nil
+}
+
+// swarm is how many changes at once are dealt with faster by starting over.
+const swarm = 500
+
+// follow brings the order up to a snapshot. Its cost is what changed.
 func (o *order) follow(s *fleet.Snapshot, changed func(old, next fleet.Object)) {
 	if o.seen == s {
 		return
@@ -181,27 +202,81 @@ func (o *order) follow(s *fleet.Snapshot, changed func(old, next fleet.Object)) 
 		o.rebuild(s)
 		return
 	}
-	var gone []int
-	var come []row
+	var all []fleet.Change
 	fleet.Diff(o.seen, s, func(old, next fleet.Object) {
-		if !o.has(old, next) {
-			return
-		}
-		if old != nil {
-			if i, ok := o.find(old); ok {
-				gone = append(gone, i)
-			}
-		}
-		if next != nil && (o.keep == nil || o.keep(next)) {
-			come = append(come, o.row(next))
-		}
-		if changed != nil {
+		if o.has(old, next) {
+			all = append(all, fleet.Change{Old: old, New: next})
 			changed(old, next)
 		}
 	})
 	o.seen = s
-	if len(gone)+len(come) > 0 {
-		o.merge(gone, come)
+	if len(all) > swarm {
+		o.rebuild(s)
+		return
+	}
+	for _, c := range all {
+		o.change(c.Old, c.New)
+	}
+}
+
+// change takes one changed object over. Most stay where they are.
+func (o *order) change(old, next fleet.Object) {
+	from := -1
+	if old != nil {
+		if i, ok := o.at(old); ok {
+			from = i
+		}
+	}
+	switch {
+	case next == nil && from < 0:
+		return
+	case next == nil:
+		o.unkeep(from)
+		o.all = slices.Delete(o.all, from, from+1)
+		return
+	}
+	r := o.row(next, next.Health().State)
+	to := o.place(&r)
+	if from < 0 {
+		o.all = slices.Insert(o.all, to, r)
+	} else {
+		o.unkeep(from)
+		if to > from {
+			to--
+			copy(o.all[from:to], o.all[from+1:to+1])
+		} else {
+			copy(o.all[to+1:from+1], o.all[to:from])
+		}
+		o.all[to] = r
+	}
+	o.rekeep(to)
+}
+
+// unkeep takes a row out of those that are kept, before it goes.
+func (o *order) unkeep(at int) {
+	if o.keep == nil {
+		return
+	}
+	i, ok := slices.BinarySearch(o.kept, int32(at))
+	if ok {
+		o.kept = slices.Delete(o.kept, i, i+1)
+	}
+	for ; i < len(o.kept); i++ {
+		o.kept[i]--
+	}
+}
+
+// rekeep takes up a row that came, if it is to be kept.
+func (o *order) rekeep(at int) {
+	if o.keep == nil {
+		return
+	}
+	i, _ := slices.BinarySearch(o.kept, int32(at))
+	for k := i; k < len(o.kept); k++ {
+		o.kept[k]++
+	}
+	if o.keep(&o.all[at]) {
+		o.kept = slices.Insert(o.kept, i, int32(at))
 	}
 }
 
@@ -211,29 +286,6 @@ func (o *order) has(old, next fleet.Object) bool {
 		obj = old
 	}
 	return slices.Contains(o.kinds, kindOf(obj))
-}
-
-// merge takes out the rows at gone and puts in those of come.
-func (o *order) merge(gone []int, come []row) {
-	slices.Sort(gone)
-	slices.SortFunc(come, func(a, b row) int { return o.compare(&a, &b) })
-	next := make([]row, 0, len(o.rows)-len(gone)+len(come))
-	i := 0
-	copyTo := func(end int) {
-		for len(gone) > 0 && gone[0] < end {
-			next = append(next, o.rows[i:gone[0]]...)
-			i, gone = gone[0]+1, gone[1:]
-		}
-		next = append(next, o.rows[i:end]...)
-		i = end
-	}
-	for c := range come {
-		at := sort.Search(len(o.rows), func(k int) bool { return o.compare(&o.rows[k], &come[c]) >= 0 })
-		copyTo(max(at, i))
-		next = append(next, come[c])
-	}
-	copyTo(len(o.rows))
-	o.rows = next
 }
 
 // kindOf is Ref().Kind without making the ref of a pod.

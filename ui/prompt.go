@@ -39,7 +39,7 @@ func (p *prompt) draw(m *Model, w int) string {
 		if err := m.table().filter.err; err != nil {
 			out.put(warnInk, "  "+clean(err.Error()))
 		} else {
-			out.put(dim, "  "+strconv.Itoa(len(m.table().ord.rows))+" rows; enter keeps, esc drops")
+			out.put(dim, "  "+strconv.Itoa(m.table().ord.size())+" rows; enter keeps, esc drops")
 		}
 	} else if offers := complete(p.line); len(offers) > 0 {
 		out.put(dim, "  "+fit(strings.Join(offers, " "), min(width(strings.Join(offers, " ")), max(1, w-out.n-2)), false))

@@ -50,8 +50,8 @@ type view struct {
 	title   string
 	kinds   []fleet.Kind
 	columns []column
-	// worst sorts by trouble; it must depend on the object alone.
-	worst func(fleet.Object) sortKey
+	// worst sorts by trouble; it must depend on the object and its own state alone, better on the state alone.
+	worst func(fleet.Object, fleet.State) sortKey
 	// list, when set, gives the rows in their order instead of kinds and worst.
 	list func(*fleet.Snapshot) []fleet.Object
 	// count is what the title says on the right.
@@ -97,10 +97,15 @@ func newTable(v *view, scratch *[]row) *table {
 
 func (t *table) reorder() {
 	t.ord.key = t.view.worst
-	if t.sort >= 0 {
-		t.ord.key = t.view.columns[t.sort].key
+	if t.sort < 0 {
+		t.ord.seen = nil // states stand in the snapshot
+		return
 	}
-	t.ord.seen = nil
+	key := t.view.columns[t.sort].key
+	t.ord.key = func(o fleet.Object, _ fleet.State) sortKey { return key(o) }
+	if t.ord.list == nil {
+		t.ord.resort()
+	}
 }
 
 // sortBy sorts by a column, or worst first for -1; the same column again turns it round.
@@ -129,17 +134,54 @@ func (t *table) sortNext(step int) {
 func (t *table) setFilter(f filter) {
 	before := t.filter
 	t.filter = f
-	if len(f.words) == 0 {
+	switch {
+	case len(f.words) == 0:
 		t.ord.keep = nil
-		t.ord.seen = nil
-		return
-	}
-	t.ord.keep = func(o fleet.Object) bool { return t.filter.match(t.view.columns, t.c, o) }
-	if t.ord.seen != nil && f.stricter(before) {
+		t.ord.sift()
+	case t.ord.keep != nil && f.stricter(before):
 		t.ord.narrow()
-	} else {
-		t.ord.seen = nil
+	default:
+		t.ord.keep = func(r *row) bool { return t.filter.match(t.view.columns, t.c, r) }
+		t.ord.sift()
 	}
+}
+
+// indexed is what plain filters look through, made beside everything else for rows as they were.
+type indexed struct {
+	t       *table
+	objects []fleet.Object
+	hays    []string
+}
+
+// unindexed reports whether there are so many rows without hay that a filter would be slow.
+func (t *table) unindexed() bool {
+	n := len(t.ord.all)
+	return n > few && t.ord.list == nil && (t.ord.all[0].hay == "" || t.ord.all[n-1].hay == "")
+}
+
+// index returns what makes the hay of all rows.
+func (t *table) index() func() indexed {
+	objects := make([]fleet.Object, len(t.ord.all))
+	for i := range t.ord.all {
+		objects[i] = t.ord.all[i].obj
+	}
+	c := &scene{s: t.c.s, t: t.c.t} // what runs is no text to look for
+	return func() indexed { return indexed{t, objects, hays(t.view, c, objects)} }
+}
+
+// take gives the hay to the rows that are still in the order they were in.
+func (x indexed) take() {
+	rows := x.t.ord.all
+	j := 0
+	for i := range rows {
+		for ahead := j; ahead < min(j+64, len(x.objects)); ahead++ {
+			if x.objects[ahead] == rows[i].obj {
+				rows[i].hay, j = x.hays[ahead], ahead+1
+				break
+			}
+		}
+	}
+	x.t.ord.sift()
 }
 
 // follow brings the table up to a scene's snapshot; the cursor stays on its object, or where it was if that is gone.
@@ -174,10 +216,10 @@ func (t *table) hide(now time.Time) {
 
 // place puts the cursor on a row.
 func (t *table) place(i int) {
-	t.cursor = max(0, min(i, len(t.ord.rows)-1))
+	t.cursor = max(0, min(i, t.ord.size()-1))
 	t.at = nil
-	if len(t.ord.rows) > 0 {
-		t.at = t.ord.rows[t.cursor].obj
+	if t.ord.size() > 0 {
+		t.at = t.ord.get(t.cursor).obj
 	}
 }
 
@@ -199,11 +241,11 @@ func (t *table) to(o fleet.Object) bool {
 
 // selected returns the marked objects that are still there, else the one under the cursor.
 func (t *table) selected() (refs []fleet.Ref) {
-	for i := range t.ord.rows {
+	for i := range t.ord.size() {
 		if len(t.marks) == 0 {
 			break
 		}
-		if r := t.ord.rows[i].obj.Ref(); t.marks[r] {
+		if r := t.ord.get(i).obj.Ref(); t.marks[r] {
 			refs = append(refs, r)
 		}
 	}
@@ -216,14 +258,14 @@ func (t *table) selected() (refs []fleet.Ref) {
 // window keeps the cursor in h rows and returns the range of rows to draw.
 func (t *table) window(h int) (from, to int) {
 	h = max(h, 0)
-	t.top = max(0, min(t.top, len(t.ord.rows)-h))
+	t.top = max(0, min(t.top, t.ord.size()-h))
 	if t.cursor < t.top {
 		t.top = t.cursor
 	}
 	if h > 0 && t.cursor >= t.top+h {
 		t.top = t.cursor - h + 1
 	}
-	return t.top, min(t.top+h, len(t.ord.rows))
+	return t.top, min(t.top+h, t.ord.size())
 }
 
 // shows reports whether objects of a kind have rows here.

@@ -54,14 +54,14 @@ func (t *table) draw(c *scene, w, h int, focused, header, fold bool) []string {
 		lines = append(lines, t.header(c.t, which, widths, w))
 	}
 	room := h - len(lines)
-	if len(t.ord.rows) == 0 {
+	if t.ord.size() == 0 {
 		for _, says := range t.nothing(c) {
 			for _, l := range wrap(says, max(1, w-2)) {
 				lines = append(lines, (&pen{t: c.t}).put(dim, " "+fit(l, w-2, false)).to(w).String())
 			}
 		}
 	} else {
-		more := fold && len(t.ord.rows) > room && room > 1
+		more := fold && t.ord.size() > room && room > 1
 		if more {
 			room--
 		}
@@ -82,10 +82,10 @@ func (t *table) draw(c *scene, w, h int, focused, header, fold bool) []string {
 // rest says what a folded table leaves out.
 func (t *table) rest(c *scene, from, to int) string {
 	var tally fleet.Tally
-	hidden := len(t.ord.rows) - (to - from)
-	for i := range t.ord.rows {
+	hidden := t.ord.size() - (to - from)
+	for i := range t.ord.size() {
 		if i < from || i >= to {
-			tally.Add(t.ord.rows[i].obj.Health().State, 1)
+			tally.Add(t.ord.get(i).obj.Health().State, 1)
 		}
 		if i > 2000 {
 			break // enough to tell whether there is trouble below: worst comes first
@@ -122,7 +122,7 @@ func cutTo(p *pen, w int) string {
 }
 
 func (t *table) row(c *scene, i int, which, widths []int, w int, focused bool) string {
-	o := t.ord.rows[i].obj
+	o := t.ord.get(i).obj
 	ref := o.Ref()
 	state := o.Health().State
 	p := &pen{t: c.t}

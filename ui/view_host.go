@@ -35,9 +35,9 @@ func temperaturesView() *view {
 
 // hottest puts what is over its limit first, then the packages and disks before the single cores, each by name so that
 // rows stand still while readings move.
-func hottest(o fleet.Object) sortKey {
+func hottest(o fleet.Object, state fleet.State) sortKey {
 	s := o.(*fleet.Sensor)
-	k := sortKey{num: float64(s.Health().State.Rank()) * 10, str: s.Host}
+	k := sortKey{num: float64(state.Rank()) * 10, str: s.Host}
 	if strings.HasPrefix(s.Label, "Core ") {
 		k.num++
 	}
@@ -86,9 +86,9 @@ func sensorLimits(c *scene, s *fleet.Sensor) cell {
 func disksView() *view {
 	return &view{
 		name: "disks", title: "Disks", kinds: []fleet.Kind{fleet.KindDisk}, systems: hostSystems, empty: "no disk on any host",
-		worst: func(o fleet.Object) sortKey {
+		worst: func(o fleet.Object, s fleet.State) sortKey {
 			d := o.(*fleet.Disk)
-			k := worst(o)
+			k := worst(o, s)
 			if grew(d) > 0 {
 				k.num = min(k.num, 1)
 			}

@@ -62,8 +62,8 @@ func nodesView() *view {
 	}
 }
 
-func worstNodesFirst(o fleet.Object) sortKey {
-	k := worst(o)
+func worstNodesFirst(o fleet.Object, s fleet.State) sortKey {
+	k := worst(o, s)
 	if _, isPod := o.(*fleet.Pod); isPod {
 		k.num += 0.5
 	}
@@ -170,7 +170,9 @@ func nodeLease(c *scene, n *fleet.Node) cell {
 func eventsView() *view {
 	return &view{
 		name: "events", title: "Kubernetes warnings", kinds: []fleet.Kind{fleet.KindEvent}, systems: kubeSystems, empty: "no warning events",
-		worst: func(o fleet.Object) sortKey { return sortKey{num: -float64(o.(*fleet.Event).Last.Unix())} },
+		worst: func(o fleet.Object, _ fleet.State) sortKey {
+			return sortKey{num: -float64(o.(*fleet.Event).Last.Unix())}
+		},
 		count: func(c *scene) string { return strconv.Itoa(c.s.Tally(fleet.KindEvent).Total()) },
 		columns: []column{
 			{title: "last", width: 7, right: true, cell: of(func(c *scene, e *fleet.Event) cell { return cell{coarse(e.Last, c.now()), dim} }), key: number(func(e *fleet.Event) float64 { return -float64(e.Last.Unix()) })},

@@ -77,7 +77,7 @@ func findingSays(c *scene, o fleet.Object) cell {
 func auditView() *view {
 	return &view{
 		name: "audit", title: "Audit log", kinds: []fleet.Kind{fleet.KindDeed}, systems: []string{"audit"}, empty: "nothing was ever done through strata here",
-		worst: func(o fleet.Object) sortKey { return sortKey{num: -float64(o.(*fleet.Deed).Line)} },
+		worst: func(o fleet.Object, _ fleet.State) sortKey { return sortKey{num: -float64(o.(*fleet.Deed).Line)} },
 		count: func(c *scene) string { return strconv.Itoa(c.s.Tally(fleet.KindDeed).Total()) + " lines" },
 		columns: []column{
 			{title: "when", width: 20, cell: of(func(_ *scene, d *fleet.Deed) cell { return cell{stamp(d.At), dim} })},

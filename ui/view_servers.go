@@ -29,8 +29,8 @@ func serversView() *view {
 	}
 }
 
-func worstServers(o fleet.Object) sortKey {
-	k := worst(o)
+func worstServers(o fleet.Object, state fleet.State) sortKey {
+	k := worst(o, state)
 	if s, ok := o.(*fleet.Server); ok {
 		k.str = s.Name
 	}

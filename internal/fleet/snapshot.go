@@ -36,7 +36,8 @@ type Part struct {
 	ErrAt  time.Time // when the failing began
 	// Unconfigured: the system was looked for and is not there. Err says where it was looked for, Fix how to connect it.
 	Unconfigured bool
-	Tally        Tally // of Facts
+	States       []State // of Facts, in their order
+	Tally        Tally   // of States
 
 	rev uint64 // Seq of the snapshot in which Facts last changed
 }
@@ -73,13 +74,14 @@ func NewSnapshot(seq uint64, at time.Time, parts []Part, links []Link, findings 
 	s := &Snapshot{Seq: seq, At: at, Parts: slices.Clone(parts), Links: links, Findings: findings}
 	for i := range s.Parts {
 		p := &s.Parts[i]
-		p.rev, p.Tally = seq, Tally{}
+		p.rev, p.Tally, p.States = seq, Tally{}, nil
 		if p.Kind == "" && len(p.Facts) > 0 {
 			p.Kind = p.Facts[0].Ref().Kind
 		}
 		for _, o := range p.Facts {
 			s.index.put(o)
-			p.Tally.Add(o.Health().State, 1)
+			p.States = append(p.States, o.Health().State)
+			p.Tally.Add(p.States[len(p.States)-1], 1)
 		}
 	}
 	slices.SortFunc(s.Parts, func(a, b Part) int { return comparePart(&a, b.Source, b.Scope) })

@@ -189,6 +189,7 @@ func (s *Snapshot) apply(o Observation) (changed []Change) {
 	if len(changed) == 0 {
 		return nil
 	}
+	p.States, p.Tally = restate(p, o.Facts)
 	p.Facts, p.rev = o.Facts, s.Seq
 	if gone := len(o.Facts) == 0 && o.Err == nil && strings.Contains(o.Scope, "/"); gone {
 		// A scope named after one of many, as a namespace is, ends with its last object.
@@ -198,17 +199,32 @@ func (s *Snapshot) apply(o Observation) (changed []Change) {
 		p.Kind = o.Facts[0].Ref().Kind
 	}
 	for _, c := range changed {
-		if c.Old != nil {
-			p.Tally.Add(c.Old.Health().State, -1)
-		}
 		if c.New != nil {
-			p.Tally.Add(c.New.Health().State, 1)
 			s.index.put(c.New)
 		} else {
 			s.index.drop(c.Old.Ref())
 		}
 	}
 	return changed
+}
+
+// restate gives the states of new facts; objects that stay are not asked again.
+func restate(p *Part, facts Facts) ([]State, Tally) {
+	states, tally := make([]State, len(facts)), Tally{}
+	was := 0
+	for i, o := range facts {
+		for was < len(p.Facts) && p.Facts[was] != o && Compare(p.Facts[was], o) < 0 {
+			was++
+		}
+		if was < len(p.Facts) && p.Facts[was] == o {
+			states[i] = p.States[was]
+			was++
+		} else {
+			states[i] = o.Health().State
+		}
+		tally.Add(states[i], 1)
+	}
+	return states, tally
 }
 
 // follow adds the samples of what changed to the trends and forgets those of what is gone.
