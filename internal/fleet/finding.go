@@ -1,6 +1,9 @@
 package fleet
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Link says that From stands on To: a pod on its node, a node on its Nova server, a server on its hypervisor.
 // Links that an object states itself (a pod's node) are not stored; internal/diagnose derives those on demand.
@@ -21,7 +24,18 @@ const (
 	High
 )
 
-func (c Confidence) String() string { return [...]string{"", "low", "medium", "high"}[c] }
+var confidenceWords = [...]string{"", "low", "medium", "high"}
+
+func (c Confidence) String() string { return wordOf(confidenceWords[:], c) }
+
+// MarshalText writes the word.
+func (c Confidence) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText reads the word; one that is not known is none.
+func (c *Confidence) UnmarshalText(b []byte) error {
+	*c = Confidence(max(0, slices.Index(confidenceWords[:], string(b))))
+	return nil
+}
 
 // Severity of a finding.
 type Severity uint8
@@ -34,7 +48,25 @@ const (
 	Critical
 )
 
-func (s Severity) String() string { return [...]string{"", "info", "warn", "serious", "critical"}[s] }
+var severityWords = [...]string{"", "info", "warn", "serious", "critical"}
+
+func (s Severity) String() string { return wordOf(severityWords[:], s) }
+
+// MarshalText writes the word.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the word; one that is not known is none.
+func (s *Severity) UnmarshalText(b []byte) error {
+	*s = Severity(max(0, slices.Index(severityWords[:], string(b))))
+	return nil
+}
+
+func wordOf[T ~uint8](words []string, n T) string {
+	if int(n) < len(words) {
+		return words[n]
+	}
+	return ""
+}
 
 // State maps a severity onto the states a row can have.
 func (s Severity) State() State {

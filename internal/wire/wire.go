@@ -86,19 +86,7 @@ func DecodeSnapshot(b []byte) (*fleet.Snapshot, error) {
 		// Whoever reads a snapshot searches it.
 		slices.SortStableFunc(facts, fleet.Compare)
 	}
-	known(in.Links, in.Findings)
 	return fleet.NewSnapshot(in.Seq, in.At, parts, in.Links, in.Findings), nil
-}
-
-// known lowers grades that a newer strata may have and this one has no word for.
-func known(links []fleet.Link, findings []fleet.Finding) {
-	for i := range links {
-		links[i].Sure = min(links[i].Sure, fleet.High)
-	}
-	for i := range findings {
-		findings[i].Severity = min(findings[i].Severity, fleet.Critical)
-		findings[i].Confidence = min(findings[i].Confidence, fleet.High)
-	}
 }
 
 func decode(kind fleet.Kind, raw json.RawMessage) (o fleet.Object, known bool, err error) {
