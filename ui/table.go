@@ -58,7 +58,8 @@ type view struct {
 	count func(*scene) string
 	// systems are the prefixes of the sources it shows, for its bottom border and for saying what is not configured.
 	systems []string
-	empty   string // when all is well and there is nothing
+	empty   string                // when all is well and there is nothing
+	why     func(*scene) []string // why there may be nothing, where somebody knows
 }
 
 // keepHidden is how long a table that is not on the screen can come back at once.

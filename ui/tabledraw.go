@@ -196,7 +196,11 @@ func (t *table) nothing(c *scene) (says []string) {
 	case len(says) > 0:
 		return says
 	case answered:
-		return []string{t.view.empty}
+		says = []string{t.view.empty}
+		if t.view.why != nil {
+			says = append(says, t.view.why(c)...)
+		}
+		return says
 	}
 	return []string{"waiting for the first answer" + c.t.or("…", "...")}
 }

@@ -13,7 +13,7 @@ var hostSystems = []string{"host"}
 
 func temperaturesView() *view {
 	return &view{
-		name: "temps", title: "Temperatures", kinds: []fleet.Kind{fleet.KindSensor}, systems: hostSystems, empty: "no sensor on any host",
+		name: "temps", title: "Temperatures", kinds: []fleet.Kind{fleet.KindSensor}, systems: hostSystems, empty: "no sensor on any host", why: missing("temperatures:"),
 		worst: hottest,
 		count: func(c *scene) string {
 			t := c.s.Tally(fleet.KindSensor)
@@ -30,6 +30,20 @@ func temperaturesView() *view {
 			{title: "max/crit", width: 9, right: true, drop: 1, cell: of(sensorLimits)},
 			{title: "chip", width: 10, drop: 5, search: true, cell: of(func(_ *scene, s *fleet.Sensor) cell { return cell{s.Chip, dim} }), key: text(func(s *fleet.Sensor) string { return s.Chip })},
 		},
+	}
+}
+
+// missing says what hosts could not read of a sort, and why.
+func missing(sort string) func(*scene) []string {
+	return func(c *scene) (says []string) {
+		for h := range fleet.All[*fleet.Host](c.s, fleet.KindHost) {
+			for _, m := range h.Missing {
+				if strings.HasPrefix(m, sort) {
+					says = append(says, h.Name+": "+clean(strings.TrimSpace(strings.TrimPrefix(m, sort))))
+				}
+			}
+		}
+		return says
 	}
 }
 
