@@ -46,6 +46,7 @@ type door struct {
 	silence   time.Duration
 	failed    func(error)
 	opened    func() // a watch goes on where the last one ended
+	outdated  func() // a watch cannot go on: the server has forgotten its version
 }
 
 // listWatch is the door as client-go wants it.
@@ -98,13 +99,13 @@ func (d *door) watch(ctx context.Context, o metav1.ListOptions) (watch.Interface
 		// Other error values would make it wait where it cannot be interrupted.
 		return nil, errors.New(err.Error())
 	case initial || versionGone(err):
+		if !initial {
+			d.outdated()
+		}
 		return nil, err
 	default:
 		d.failed(err)
 		return nil, again{err}
-	}
-	if !initial {
-		d.opened()
 	}
 	return watch.NewStreamWatcher(newStream(d, answer, life, initial), unused{}), nil
 }

@@ -131,7 +131,7 @@ func (e *event) unmarshal(b []byte) error {
 }
 
 // unmarshal reads a message ObjectReference.
-func (o *reference) unmarshal(b []byte) error {
+func (r *reference) unmarshal(b []byte) error {
 	r := read(b)
 	for r.next() {
 		switch r.num {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,8 +29,13 @@ type stream struct {
 	json    *json.Decoder // nil for protobuf
 	frame   []byte        // of the event just read; used again for the next
 	initial bool          // initial events are expected
+	sound   *time.Timer   // of a watch that goes on: when it counts as one
 	closed  atomic.Bool
 }
+
+// soundAfter is how long a watch that goes on must last, or bring an event, until what is on the shelf counts as current.
+// A server that no longer has the version answers 200 all the same, and says so in the first event.
+const soundAfter = time.Second
 
 func newStream(d *door, answer *http.Response, l *life, initial bool) *stream {
 	s := &stream{door: d, decoder: d.decoder(), life: l, initial: initial}
@@ -39,6 +45,8 @@ func newStream(d *door, answer *http.Response, l *life, initial bool) *stream {
 	}
 	if initial {
 		l.expect()
+	} else {
+		s.sound = time.AfterFunc(soundAfter, d.opened)
 	}
 	return s
 }
@@ -46,9 +54,13 @@ func newStream(d *door, answer *http.Response, l *life, initial bool) *stream {
 // Close ends the stream; Decode returns.
 func (s *stream) Close() {
 	if !s.closed.Swap(true) {
+		s.doubt()
 		s.life.end()
 	}
 }
+
+// doubt says that the stream has not shown to be sound, and reports whether it was open to doubt until now.
+func (s *stream) doubt() bool { return s.sound != nil && s.sound.Stop() }
 
 // Decode waits for the next event. It is part of watch.Decoder.
 func (s *stream) Decode() (watch.EventType, runtime.Object, error) {
@@ -58,6 +70,9 @@ func (s *stream) Decode() (watch.EventType, runtime.Object, error) {
 	}
 	switch kind {
 	case watch.Added, watch.Modified, watch.Deleted, watch.Bookmark:
+		if s.doubt() {
+			s.door.opened()
+		}
 		o := s.item(raw)
 		if s.initial && o.initialEnd {
 			s.initial = false
@@ -65,8 +80,11 @@ func (s *stream) Decode() (watch.EventType, runtime.Object, error) {
 		}
 		return kind, o, nil
 	case watch.Error:
+		s.doubt()
 		status := s.status(raw)
-		if err := apierrors.FromObject(status); !versionGone(err) {
+		if err := apierrors.FromObject(status); versionGone(err) {
+			s.door.outdated()
+		} else {
 			s.door.failed(err)
 		}
 		return watch.Error, status, nil
@@ -76,6 +94,7 @@ func (s *stream) Decode() (watch.EventType, runtime.Object, error) {
 
 // over ends the stream because of err.
 func (s *stream) over(err error) (watch.EventType, runtime.Object, error) {
+	s.doubt()
 	err = s.life.why(err)
 	if s.closed.Load() || s.life.ctx.Err() != nil && !errors.Is(err, errSilent) {
 		return "", nil, io.EOF

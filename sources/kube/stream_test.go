@@ -27,7 +27,7 @@ func replay(t testing.TB, resource, contentType string, body []byte, initial boo
 	life.body = answer.Body
 	d := &door{
 		kind: k, silence: time.Minute, decoder: func() *decoder { return k.decoder(testSource, newInterner()) },
-		failed: func(err error) { *heard = append(*heard, err) },
+		failed: func(err error) { *heard = append(*heard, err) }, opened: func() {}, outdated: func() {},
 	}
 	s := newStream(d, answer, life, initial)
 	t.Cleanup(s.Close)

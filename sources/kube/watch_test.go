@@ -310,12 +310,18 @@ func TestAnOldVersionIsReadAnew(t *testing.T) {
 	furnish(server)
 	s := start(t, cluster)
 	s.allWell()
+	// A watch that ends within a second and has brought nothing is not gone on with.
+	server.DeletePod("shop", "web-4")
+	s.until("pods/shop", "four pods", count(4))
 	server.Break("pods", fake.Fault{Status: 503})
 	s.within(3*time.Second, "pods/shop", "an error", failed)
-	server.DeletePod("shop", "web-4")
+	server.DeletePod("shop", "web-3")
 	server.Expire()
 	server.Heal()
-	s.until("pods/shop", "four pods", count(4))
+	healed := s.within(15*time.Second, "pods/shop", "no error", well)
+	if len(healed.Facts) != 3 {
+		t.Errorf("%d pods count as current, one of which was deleted while nobody watched", len(healed.Facts))
+	}
 }
 
 func TestWhatIsDeniedSaysHowToGrantIt(t *testing.T) {

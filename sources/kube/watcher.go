@@ -127,10 +127,38 @@ func (s wideStore) Replace(all []any, version string) error {
 }
 
 // follow keeps a store up to date until ctx ends. A server that is back is noticed within 10 s.
+//
+// A version that the server has forgotten ends the reflector, and the next one reads anew: the same one would first wait
+// as long as it did for the server, up to 10 s, with nobody watching.
 func follow(ctx context.Context, d *door, store cache.ReflectorStore) {
+	pause := leastPause
+	for ctx.Err() == nil {
+		began := time.Now()
+		one, stop := context.WithCancel(ctx)
+		this := *d
+		this.outdated = stop
+		followOnce(one, &this, store)
+		stop()
+		if time.Since(began) > 2*mostPause {
+			pause = leastPause
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, mostPause) // the server might forget every time
+	}
+}
+
+const (
+	leastPause = 250 * time.Millisecond
+	mostPause  = 8 * time.Second
+)
+
+func followOnce(ctx context.Context, d *door, store cache.ReflectorStore) {
 	r := cache.NewReflectorWithOptions(d.listWatch(), &item{}, store, cache.ReflectorOptions{
 		Name:    d.kind.resource,
-		Backoff: &wait.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 8, Cap: 8 * time.Second},
+		Backoff: &wait.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 8, Cap: mostPause},
 	})
 	r.RunWithContext(ctx)
 }
