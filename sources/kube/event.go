@@ -72,11 +72,11 @@ func (e *event) fact(source string, in *interner) fleet.Object {
 
 // ref is the name as in a fleet.Ref: namespace/name, or name alone for what has no namespace. Events about a node name
 // the namespace of the event.
-func (r *reference) ref() string {
-	if len(r.Namespace) == 0 || r.Kind.is("Node") || r.Kind.is("PersistentVolume") {
-		return string(r.Name)
+func (o *reference) ref() string {
+	if len(o.Namespace) == 0 || o.Kind.is("Node") || o.Kind.is("PersistentVolume") {
+		return string(o.Name)
 	}
-	return string(r.Namespace) + "/" + string(r.Name)
+	return string(o.Namespace) + "/" + string(o.Name)
 }
 
 func earliest(all ...time.Time) (t time.Time) {
@@ -131,7 +131,7 @@ func (e *event) unmarshal(b []byte) error {
 }
 
 // unmarshal reads a message ObjectReference.
-func (r *reference) unmarshal(b []byte) error {
+func (o *reference) unmarshal(b []byte) error {
 	r := read(b)
 	for r.next() {
 		switch r.num {
