@@ -28,7 +28,7 @@ func detailPage(r fleet.Ref) *pager {
 			out := []line{{cells: []cell{{c.t.glyph(h.State) + " " + h.Word, c.t.state(h.State)}, {"   seen " + age(c.s.SeenAt(r), c.now()) + " ago by " + r.Source, dim}}}}
 			out = append(out, foundOn(c, r)...)
 			if s, ok := o.(*fleet.Server); ok {
-				out = append(out, history(c, s)...)
+				out = append(out, history(s)...)
 			}
 			out = append(out, eventsOn(c, r)...)
 			return append(append(out, line{}, says(bold, "Fields")), fields(o)...)
@@ -48,7 +48,7 @@ func foundOn(c *scene, r fleet.Ref) (out []line) {
 }
 
 // history is Nova's action list with who did each.
-func history(c *scene, s *fleet.Server) []line {
+func history(s *fleet.Server) []line {
 	out := []line{{}, says(bold, "What nova did with it, newest first (UTC)")}
 	if s.ActionsErr != "" {
 		out = append(out, says(warnInk, "  "+s.ActionsErr))

@@ -86,7 +86,7 @@ func (f filter) stricter(before filter) bool {
 func (f filter) match(cols []column, c *scene, r *row) bool {
 	for i := range f.words {
 		w := &f.words[i]
-		hit := false
+		var hit bool
 		if r.hay != "" && w.re == nil && w.column == "" {
 			hit = strings.Contains(r.hay, w.plain)
 		} else {

@@ -295,9 +295,13 @@ func layers(c *scene) (out []layer) {
 		name  string
 		kinds []fleet.Kind
 	}{
-		{"pods", []fleet.Kind{fleet.KindPod}}, {"nodes", []fleet.Kind{fleet.KindNode}}, {"servers", []fleet.Kind{fleet.KindServer}},
+		{"pods", []fleet.Kind{fleet.KindPod}},
+		{"nodes", []fleet.Kind{fleet.KindNode}},
+		{"servers", []fleet.Kind{fleet.KindServer}},
 		{"nova", []fleet.Kind{fleet.KindCompute, fleet.KindHypervisor}},
-		{"hosts", []fleet.Kind{fleet.KindHost, fleet.KindFilesystem}}, {"heat", []fleet.Kind{fleet.KindSensor}}, {"disks", []fleet.Kind{fleet.KindDisk}},
+		{"hosts", []fleet.Kind{fleet.KindHost, fleet.KindFilesystem}},
+		{"heat", []fleet.Kind{fleet.KindSensor}},
+		{"disks", []fleet.Kind{fleet.KindDisk}},
 	} {
 		var t fleet.Tally
 		stale := false

@@ -230,13 +230,13 @@ func (m *Model) refresh() tea.Cmd {
 }
 
 // mouse focuses, selects and scrolls.
-func (m *Model) mouse(msg tea.MouseMsg) tea.Cmd {
+func (m *Model) mouse(msg tea.MouseMsg) {
 	at := msg.Mouse()
 	if n := len(m.over); n > 0 {
 		if p, ok := m.over[n-1].(*pager); ok {
 			p.wheel(at.Button)
 		}
-		return nil
+		return
 	}
 	for _, b := range m.screen.boxes {
 		y := at.Y - m.screen.top - b.y
@@ -244,14 +244,14 @@ func (m *Model) mouse(msg tea.MouseMsg) tea.Cmd {
 			continue
 		}
 		t := m.panes[b.pane]
-		switch {
-		case at.Button == tea.MouseWheelUp:
+		switch at.Button {
+		case tea.MouseWheelUp:
 			t.move(-3)
-		case at.Button == tea.MouseWheelDown:
+		case tea.MouseWheelDown:
 			t.move(3)
-		case at.Button == tea.MouseLeft:
+		case tea.MouseLeft:
 			if _, released := msg.(tea.MouseReleaseMsg); released {
-				return nil
+				return
 			}
 			m.focus = b.pane
 			if y >= 2 && t.top+y-2 < t.ord.size() {
@@ -260,5 +260,4 @@ func (m *Model) mouse(msg tea.MouseMsg) tea.Cmd {
 			m.look()
 		}
 	}
-	return nil
 }

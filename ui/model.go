@@ -144,7 +144,7 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			m.typed(m.prompt.line + clean(msg.Content))
 		}
 	case tea.MouseMsg:
-		return m, m.mouse(msg)
+		m.mouse(msg)
 	default:
 		m.screen.dirty = false
 	}

@@ -14,7 +14,6 @@ type world struct {
 	r      *rand.Rand
 	spaces []fleet.Facts
 	seq    uint64
-	s      *fleet.Snapshot
 	store  *fleet.Store
 }
 

@@ -11,11 +11,10 @@ import (
 
 // prompt is the line being typed at the bottom.
 type prompt struct {
-	sign    string // "/" or ":"
-	line    string
-	before  filter // what esc gives back
-	history int
-	filter  bool
+	sign   string // "/" or ":"
+	line   string
+	before filter // what esc gives back
+	filter bool
 }
 
 func filterPrompt(m *Model) *prompt {

@@ -76,7 +76,7 @@ func (p *program) open(ctx context.Context, t *terminal, c config.Config, why st
 		if runner, audit, err = p.hands(a, c); err != nil {
 			why = sentence(err)
 		} else {
-			defer audit.Close()
+			defer func() { _ = audit.Close() }() // every line was synced when it was written
 		}
 	}
 	model := ui.New(ctx, ui.Options{

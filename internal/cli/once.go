@@ -125,11 +125,10 @@ func answers(s *fleet.Snapshot, want []awaited, waited time.Duration) []answer {
 	all := make([]answer, 0, len(want))
 	for _, w := range want {
 		a := answer{awaited: w, part: w.in(s)}
-		switch {
-		case a.part == nil:
+		if a.part == nil {
 			a.err = fmt.Sprintf("no answer within %s", waited)
 			a.fix = "give it longer with --wait, or see strata doctor"
-		default:
+		} else {
 			a.err, a.fix = a.part.Err, a.part.Fix
 		}
 		all = append(all, a)

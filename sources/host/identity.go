@@ -81,9 +81,21 @@ func hypervisor(vendor, product, xen, cpuinfo string) string {
 	}
 	dmi := vendor + " " + product
 	for _, k := range []struct{ word, name string }{
-		{"OpenStack", "kvm"}, {"QEMU", "kvm"}, {"KVM", "kvm"}, {"RDO", "kvm"}, {"RHEV", "kvm"}, {"oVirt", "kvm"}, {"Google Compute", "kvm"},
-		{"Amazon EC2", "kvm"}, {"DigitalOcean", "kvm"}, {"VMware", "vmware"}, {"VirtualBox", "virtualbox"},
-		{"Microsoft Corporation Virtual", "hyperv"}, {"Xen", "xen"}, {"BHYVE", "bhyve"}, {"Parallels", "parallels"},
+		{"OpenStack", "kvm"},
+		{"QEMU", "kvm"},
+		{"KVM", "kvm"},
+		{"RDO", "kvm"},
+		{"RHEV", "kvm"},
+		{"oVirt", "kvm"},
+		{"Google Compute", "kvm"},
+		{"Amazon EC2", "kvm"},
+		{"DigitalOcean", "kvm"},
+		{"VMware", "vmware"},
+		{"VirtualBox", "virtualbox"},
+		{"Microsoft Corporation Virtual", "hyperv"},
+		{"Xen", "xen"},
+		{"BHYVE", "bhyve"},
+		{"Parallels", "parallels"},
 	} {
 		if strings.Contains(dmi, k.word) {
 			return k.name

@@ -74,7 +74,7 @@ func podMeta() metav1.ObjectMeta {
 			{APIVersion: "v1", Kind: "Thing", Name: "other", UID: "1"},
 			{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-5d9f", UID: "2", Controller: &yes},
 		},
-		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubelet", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:status":{}}`)}}},
+		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubelet", FieldsV1: metav1.NewFieldsV1(`{"f:status":{}}`)}},
 	}
 }
 

@@ -65,11 +65,10 @@ func (s *shelf) put(o any) error {
 	if !ok {
 		return errors.New("not an item")
 	}
-	if i.err != nil {
-		s.badRow(i.err)
-		return nil
-	}
-	if i.fact != nil {
+	switch {
+	case i.err != nil:
+		s.badRow(i.err) // it is told with the scope, and costs the other rows nothing
+	case i.fact != nil:
 		s.change(i, i.fact)
 	}
 	return nil

@@ -62,9 +62,18 @@ func furnishCloud(cloud *nova.Cloud, now time.Time) error {
 		cloud.AddAction(id, "start", "admin", now.Add(-lastStart))
 	}
 	for i, s := range []struct{ name, flavor string }{
-		{"web-1", "m1.medium"}, {"web-2", "m1.medium"}, {"web-3", "m1.medium"}, {"registry", "m1.medium"},
-		{"ci-runner-1", "m1.large"}, {"ci-runner-2", "m1.large"}, {"git", "m1.large"}, {"bastion", "m1.small"},
-		{"dns", "m1.small"}, {"vpn", "m1.small"}, {"mail", "m1.medium"}, {"backup", "m1.medium"},
+		{"web-1", "m1.medium"},
+		{"web-2", "m1.medium"},
+		{"web-3", "m1.medium"},
+		{"registry", "m1.medium"},
+		{"ci-runner-1", "m1.large"},
+		{"ci-runner-2", "m1.large"},
+		{"git", "m1.large"},
+		{"bastion", "m1.small"},
+		{"dns", "m1.small"},
+		{"vpn", "m1.small"},
+		{"mail", "m1.medium"},
+		{"backup", "m1.medium"},
 	} {
 		cloud.AddServer(nova.Server{
 			Name: s.name, Number: 0x21 + i, Flavor: s.flavor, Host: hostQuiet, IPs: []string{fmt.Sprintf("10.0.0.%d", 40+i)},

@@ -178,8 +178,10 @@ func (c *cluster) lose(k *kubelet) {
 		}
 		c.kube.ChangePod(p.Namespace, p.Name, func(p *kube.Pod) {
 			p.Conditions = []kube.Condition{
-				{Type: "PodScheduled", Status: "True", Since: p.Created}, {Type: "Initialized", Status: "True", Since: p.Created},
-				{Type: "ContainersReady", Status: "True", Since: p.Created}, {Type: "Ready", Status: "False", Since: c.now},
+				{Type: "PodScheduled", Status: "True", Since: p.Created},
+				{Type: "Initialized", Status: "True", Since: p.Created},
+				{Type: "ContainersReady", Status: "True", Since: p.Created},
+				{Type: "Ready", Status: "False", Since: c.now},
 			}
 		})
 		c.say(kube.Event{

@@ -92,9 +92,14 @@ func (m *Machine) meminfo() string {
 		name  string
 		bytes uint64
 	}{
-		{"MemTotal", m.spec.Memory}, {"MemFree", m.state.Available - min(m.state.Cached, m.state.Available)},
-		{"MemAvailable", m.state.Available}, {"Buffers", 0}, {"Cached", m.state.Cached},
-		{"SwapTotal", swap}, {"SwapFree", swap - min(m.state.SwapUsed, swap)}, {"Dirty", 0},
+		{"MemTotal", m.spec.Memory},
+		{"MemFree", m.state.Available - min(m.state.Cached, m.state.Available)},
+		{"MemAvailable", m.state.Available},
+		{"Buffers", 0},
+		{"Cached", m.state.Cached},
+		{"SwapTotal", swap},
+		{"SwapFree", swap - min(m.state.SwapUsed, swap)},
+		{"Dirty", 0},
 	} {
 		fmt.Fprintf(&b, "%-15s %8d kB\n", f.name+":", f.bytes/1024)
 	}
