@@ -36,6 +36,9 @@ func (m *Model) draw() string {
 	if d, ok := m.dialog(); ok {
 		out = m.compose(out, d, w, h)
 	}
+	if m.o.Theme.ascii {
+		return onlyASCII(out)
+	}
 	return out
 }
 

@@ -182,3 +182,16 @@ func TestTextFromTheWorldCannotSteerTheTerminal(t *testing.T) {
 		}
 	}
 }
+
+func TestAnASCIITerminalGetsASCIIOnly(t *testing.T) {
+	m := model(t, incident(t), 80, 24)
+	m.o.Theme = NewTheme(true, true)
+	for _, keys := range [][]string{nil, {"d"}, {"esc", "x"}, {"esc", "?"}, {"esc", "2"}, {"3"}, {"4"}, {"5"}, {"6"}, {":", "p", "o"}, {"esc", "/", "w"}} {
+		press(t, m, keys...)
+		for i, r := range screenOf(t, m) {
+			if r > 0x7e {
+				t.Fatalf("after %q there is %q at %d", keys, r, i)
+			}
+		}
+	}
+}

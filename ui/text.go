@@ -66,6 +66,26 @@ func fit(s string, w int, right bool) string {
 	return s + pad
 }
 
+// onlyASCII replaces what a terminal without UTF-8 cannot show, cell by cell.
+func onlyASCII(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r < 0x80:
+			b.WriteRune(r)
+		case r == '…':
+			b.WriteByte('~')
+		case r == '—':
+			b.WriteByte('-')
+		case r == '·':
+			b.WriteByte('.')
+		default:
+			b.WriteString(strings.Repeat("?", ansi.StringWidth(string(r))))
+		}
+	}
+	return b.String()
+}
+
 // wrap breaks cleaned text into lines of at most w cells.
 func wrap(s string, w int) []string {
 	if w < 1 {
