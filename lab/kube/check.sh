@@ -98,7 +98,7 @@ fleet_without_leases() {
 	kwok=$(pid_of kwok)
 	kill -STOP "$kwok"
 	for node in master $NODE k8s-worker-2.novalocal; do
-		until_true 60 ready_is $node Unknown || fail "the API has $node Unknown"
+		until_true 60 ready_is "$node" Unknown || fail "the API has $node Unknown"
 	done
 	for node in master $NODE k8s-worker-2.novalocal; do
 		see "without leases $node turns bad within a second" k 1 "✖ $node +NotReady"
