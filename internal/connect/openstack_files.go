@@ -70,6 +70,7 @@ func (s Search) file(looked *Looked) *cloudsFile {
 // readSecure reads the secure.yaml that belongs to a clouds.yaml, and the names of the clouds whose auth it holds.
 // Nothing is returned when there is none.
 func readSecure(s Search, cloudsPath string) (text []byte, auths []string, err error) {
+	defer gaveUp(cloudsPath+" or its secure.yaml", &err)
 	path := s.Getenv("OS_CLIENT_SECURE_FILE")
 	if path == "" {
 		path = filepath.Join(filepath.Dir(cloudsPath), "secure.yaml")
@@ -124,26 +125,41 @@ func readCloudsFile(path string, text []byte, err error) *cloudsFile {
 	if err != nil {
 		return fail(err)
 	}
-	tree, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		return fail(plainYAMLError(err))
-	}
-	var all struct {
-		Clouds map[string]any `yaml:"clouds"`
-	}
-	if err := yaml.Unmarshal(text, &all); err != nil {
-		return fail(plainYAMLError(err))
-	}
-	lines := cloudLines(tree)
-	for name, value := range all.Clouds {
-		fields, _ := value.(map[string]any)
-		f.entries = append(f.entries, cloudEntry{name, lines[name], fields})
+	if f.entries, err = readEntries(path, text); err != nil {
+		return fail(err)
 	}
 	if len(f.entries) == 0 {
 		return fail(errors.New("it has no clouds: section, or an empty one"))
 	}
 	slices.SortFunc(f.entries, func(a, b cloudEntry) int { return strings.Compare(a.name, b.name) })
 	return f
+}
+
+func readEntries(path string, text []byte) (entries []cloudEntry, err error) {
+	defer gaveUp(path, &err)
+	tree, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return nil, plainYAMLError(err)
+	}
+	var all struct {
+		Clouds map[string]any `yaml:"clouds"`
+	}
+	if err := yaml.Unmarshal(text, &all); err != nil {
+		return nil, plainYAMLError(err)
+	}
+	lines := cloudLines(tree)
+	for name, value := range all.Clouds {
+		fields, _ := value.(map[string]any)
+		entries = append(entries, cloudEntry{name, lines[name], fields})
+	}
+	return entries, nil
+}
+
+// gaveUp turns a panic of the YAML library, which some malformed tags bring about, into an error.
+func gaveUp(path string, err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("the YAML reader gave up on %s: %v", path, p)
+	}
 }
 
 // plainYAMLError makes one line of an error: "line 4: ..." without the colours and the source that go with it.
