@@ -45,6 +45,7 @@ take() {
 
 build_strata || exit 1
 private_environment
+export TMPDIR=$WORK # for what the demo plays with
 mkdir -p "$OUT"
 start_x || { echo "Xvfb did not start: $(cat "$WORK/xvfb.log")" && exit 1; }
 LINES_WANTED=36 screen_open demo "$STRATA" demo --no-mouse --speed "${SPEED:-5}"
