@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"strata/internal/fleet"
 )
@@ -59,7 +60,6 @@ func (w *world) step(t testing.TB) *fleet.Snapshot {
 }
 
 func TestFollowingEqualsStartingOver(t *testing.T) {
-	t.Parallel()
 	orders := map[string]func(*table){
 		"worst":    func(*table) {},
 		"reversed": func(t *table) { t.sortBy(-1) },
@@ -69,8 +69,7 @@ func TestFollowingEqualsStartingOver(t *testing.T) {
 		"both":     func(t *table) { t.sort = 2; t.reorder(); t.setFilter(parseFilter("!running")) },
 	}
 	for name, set := range orders {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
 			w := &world{r: rand.New(rand.NewPCG(7, uint64(len(name)))), spaces: make([]fleet.Facts, 4), store: fleet.NewStore(nil)}
 			theme := NewTheme(false, false)
 			c := &scene{s: w.step(t), t: &theme}
@@ -85,11 +84,11 @@ func TestFollowingEqualsStartingOver(t *testing.T) {
 				set(fresh)
 				fresh.follow(c)
 				if got, want := names(followed), names(fresh); !slices.Equal(got, want) {
-					t.Fatalf("step %d: following has\n%v\nstarting over has\n%v", step, got, want)
+					t.Fatalf(name+", step %d: following has\n%v\nstarting over has\n%v", step, got, want)
 				}
 				for i := range followed.ord.size() {
 					if at, ok := followed.ord.find(followed.ord.get(i).obj); !ok || at != i {
-						t.Fatalf("step %d: row %d is found at %d, %v", step, i, at, ok)
+						t.Fatalf(name+", step %d: row %d is found at %d, %v", step, i, at, ok)
 					}
 				}
 			}
@@ -106,7 +105,10 @@ func names(t *table) (all []string) {
 }
 
 func TestAnIndexedTableFiltersAlike(t *testing.T) {
-	t.Parallel()
+	synctest.Test(t, indexedFiltersAlike)
+}
+
+func indexedFiltersAlike(t *testing.T) {
 	w := &world{r: rand.New(rand.NewPCG(1, 2)), spaces: make([]fleet.Facts, 4), store: fleet.NewStore(nil)}
 	theme := NewTheme(false, false)
 	for range 30 {
