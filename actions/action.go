@@ -4,6 +4,7 @@ package actions
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"strata/internal/connect"
@@ -53,12 +54,12 @@ type Plan struct {
 	NoUndo  string   // why there is no undo, or what to do instead
 }
 
-// against lists the shown findings on an object and on what it stands on.
-func against(s *fleet.Snapshot, r fleet.Ref) []string {
+// against lists the shown findings on an action's target and on what that stands on, but for those it would remedy.
+func against(s *fleet.Snapshot, a Action) []string {
 	var says []string
-	for _, about := range append([]fleet.Ref{r}, below(s, r)...) {
+	for _, about := range append([]fleet.Ref{a.Target()}, below(s, a.Target())...) {
 		for f := range s.FindingsOn(about) {
-			if f.Shown && f.Severity > fleet.Info {
+			if f.Shown && f.Severity > fleet.Info && !slices.Contains(f.Remedies, a.Name()) {
 				says = append(says, f.Says)
 			}
 		}

@@ -51,7 +51,7 @@ func (a StartServer) Plan(s *fleet.Snapshot) Plan {
 	case !seen:
 		p.Against = append(p.Against, "whether nova-compute of its host is up cannot be seen with this token")
 	}
-	p.Against = append(p.Against, against(s, a.Target())...)
+	p.Against = append(p.Against, against(s, a)...)
 	return p
 }
 
@@ -85,7 +85,7 @@ func serverNow(sv *fleet.Server) string {
 	case stop.ByNova():
 		now += " since " + stop.Start.UTC().Format("15:04:05Z Jan 2") + ", stopped by nova itself, not by a person"
 	default:
-		now += " since " + stop.Start.UTC().Format("15:04:05Z Jan 2") + ", stopped by user " + stop.User
+		now += " since " + stop.Start.UTC().Format("15:04:05Z Jan 2") + ", stopped by " + stop.Who()
 	}
 	return now
 }

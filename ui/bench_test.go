@@ -95,7 +95,7 @@ func BenchmarkChange(b *testing.B) {
 		o.At = at.Add(time.Duration(i) * time.Second)
 		s := put(b, store, o)
 		b.StartTimer()
-		m.Update(snapshotMsg{s})
+		m.Update(snapshotMsg{s: s})
 		m.View()
 	}
 }

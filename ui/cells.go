@@ -67,7 +67,7 @@ func (c *scene) amounts(kinds ...fleet.Kind) string {
 	return all
 }
 
-// doing says what is being done to an object: "start: waiting to see it".
+// doing says what is being done to an object: "start: waiting to see it", its first words where there is little room.
 func doing(p actions.Progress, o fleet.Object) cell {
 	return cell{strings.TrimSuffix(p.Title, " "+nameOf(o)) + ": " + string(p.Phase), accent}
 }

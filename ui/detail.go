@@ -59,7 +59,7 @@ func history(s *fleet.Server) []line {
 	for _, a := range s.Actions {
 		who, style := "by nova itself", warnInk
 		if !a.ByNova() {
-			who, style = "by "+a.User, plain
+			who, style = "by "+a.Who(), plain
 		}
 		cells := []cell{{"  " + stamp(a.Start) + "  ", dim}, {fit(a.Action, 12, false), plain}, {fit(who, 40, false), style}, {" " + a.Message, badInk}}
 		for _, e := range a.Events {

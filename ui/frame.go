@@ -190,24 +190,33 @@ func rule(th *Theme, w int, edge ink, left, right, name string, nameInk ink, say
 
 // origin says where a pane's data is from and how old it is, for each source the worst of its scopes.
 func (t *table) origin(c *scene) (string, ink) {
-	var says []string
-	style := dim
-	last := ""
+	worst := map[string]*fleet.Part{} // the scope of each source that is worst off
+	var order []string
 	for i := range c.s.Parts {
 		p := &c.s.Parts[i]
-		if !t.view.covers(p) || p.Unconfigured || p.Source == last && p.Err == "" {
+		if !t.view.covers(p) || p.Unconfigured {
 			continue
 		}
-		last = p.Source
-		switch {
+		was := worst[p.Source]
+		if was == nil {
+			order = append(order, p.Source)
+		}
+		if was == nil || was.Err == "" && (p.Err != "" || p.Stale(c.now())) {
+			worst[p.Source] = p
+		}
+	}
+	var says []string
+	style := dim
+	for _, source := range order {
+		switch p := worst[source]; {
 		case p.Err != "":
 			style = badInk
-			says = append(says, fmt.Sprintf("%s %s failing for %s", c.t.stale(), system(p.Source), coarse(p.ErrAt, c.now())))
+			says = append(says, fmt.Sprintf("%s %s failing for %s", c.t.stale(), system(source), coarse(p.ErrAt, c.now())))
 		case p.Stale(c.now()):
 			style = warnInk
-			says = append(says, fmt.Sprintf("%s %s %s old", c.t.stale(), system(p.Source), coarse(p.At, c.now())))
+			says = append(says, fmt.Sprintf("%s %s %s old", c.t.stale(), system(source), coarse(p.At, c.now())))
 		default:
-			says = append(says, system(p.Source))
+			says = append(says, system(source))
 		}
 	}
 	if len(says) > 3 {

@@ -24,7 +24,7 @@ func TestTheCursorStaysOnItsObject(t *testing.T) {
 	}
 	o := obs("openstack/home", "servers", append([]fleet.Object{broken}, all...)...)
 	o.At = at.Add(time.Second)
-	m.Update(snapshotMsg{put(t, store, o)})
+	m.Update(snapshotMsg{s: put(t, store, o)})
 	m.View()
 	if got := nameOf(m.table().at); got != on {
 		t.Errorf("the cursor was on %s and is on %s", on, got)
@@ -49,7 +49,7 @@ func TestAnObjectThatGoesLeavesTheCursorInPlace(t *testing.T) {
 	}
 	o := obs("openstack/home", "servers", rest...)
 	o.At = at.Add(time.Second)
-	m.Update(snapshotMsg{put(t, store, o)})
+	m.Update(snapshotMsg{s: put(t, store, o)})
 	if !strings.Contains(screenOf(t, m), "it is gone") {
 		t.Error("the details of an object that is gone do not say so")
 	}
@@ -121,7 +121,7 @@ func TestFreezing(t *testing.T) {
 	press(t, m, "f")
 	o := obs("openstack/home", "servers")
 	o.At = at.Add(time.Second)
-	m.Update(snapshotMsg{put(t, store, o)})
+	m.Update(snapshotMsg{s: put(t, store, o)})
 	if s := screenOf(t, m); !strings.Contains(s, "FROZEN") || !strings.Contains(s, "k8s-worker-1") {
 		t.Errorf("a frozen screen moved:\n%s", s)
 	}

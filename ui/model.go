@@ -55,7 +55,8 @@ type screen struct {
 	top    int   // lines above the panes
 	cached string
 	dirty  bool
-	body   []string // the lines between header and footer, while only the clock moves
+	pause  time.Duration // before the next snapshot is taken
+	body   []string      // the lines between header and footer, while only the clock moves
 }
 
 // place is where the reader was, for going back.
@@ -72,10 +73,18 @@ type said struct {
 	till time.Time
 }
 
-type snapshotMsg struct{ s *fleet.Snapshot }
+// snapshotMsg brings a snapshot; busy tells that it was there already.
+type snapshotMsg struct {
+	s    *fleet.Snapshot
+	busy bool
+}
 
-// redrawEvery is the least time between two snapshots on the screen; keys are drawn at once.
-const redrawEvery = 150 * time.Millisecond
+// redrawEvery is the least time between two snapshots on the screen; keys are drawn at once. While every look finds
+// something new the pauses grow to seldom: a slow link has better to do than to carry what nobody can read.
+const (
+	redrawEvery = 150 * time.Millisecond
+	seldom      = 600 * time.Millisecond
+)
 
 // New returns the model. Data is awaited until ctx ends.
 func New(ctx context.Context, o Options) *Model {
@@ -96,23 +105,24 @@ func New(ctx context.Context, o Options) *Model {
 
 // Init starts waiting for data and for what running actions have to say.
 func (m *Model) Init() tea.Cmd {
-	return tea.Batch(m.await(0), m.runs.await(m.ctx))
+	return tea.Batch(m.await(), m.runs.await(m.ctx))
 }
 
 // await waits for a snapshot newer than the last one.
-func (m *Model) await(pause time.Duration) tea.Cmd {
-	after, ctx, store := m.screen.newest.Seq, m.ctx, m.o.Store
+func (m *Model) await() tea.Cmd {
+	after, pause, ctx, store := m.screen.newest.Seq, m.screen.pause, m.ctx, m.o.Store
 	return func() tea.Msg {
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
 			return nil
 		}
+		busy := store.Snapshot().Seq > after
 		s, err := store.Next(ctx, after)
 		if err != nil {
 			return nil
 		}
-		return snapshotMsg{s}
+		return snapshotMsg{s, busy}
 	}
 }
 
@@ -130,7 +140,12 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if !m.screen.frozen {
 			m.show(msg.s)
 		}
-		return m, tea.Batch(m.await(redrawEvery), m.index())
+		if msg.busy {
+			m.screen.pause = min(2*m.screen.pause, seldom)
+		} else {
+			m.screen.pause = redrawEvery
+		}
+		return m, tea.Batch(m.await(), m.index())
 	case indexed:
 		m.making = false
 		msg.take()

@@ -40,6 +40,8 @@ type column struct {
 	drop   int  // the highest goes first when space is short; 0 stays
 	search bool // a plain filter looks here
 	flash  bool // a changed cell is bright for two seconds
+	middle bool // cut in the middle: names differ at their ends
+	idle   bool // left out while no row on the screen has anything in it
 	cell   func(*scene, fleet.Object) cell
 	key    func(fleet.Object) sortKey // nil sorts by nothing
 }

@@ -1,17 +1,40 @@
 package ui
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"strata/internal/fleet"
 )
 
-// layout chooses the columns that fit into w cells and their widths; the glyph and marker take three more.
+// columns are those that have something to say: an idle one does not when all rows on the screen are empty in it.
+func (t *table) columns(c *scene, h int) []column {
+	cols := slices.Clone(t.view.columns)
+	from, to := t.window(max(0, h-1))
+	for i := range cols {
+		if !cols[i].idle {
+			continue
+		}
+		said := false
+		for r := from; r < to && !said; r++ {
+			said = cols[i].cell(c, t.ord.get(r).obj).text != ""
+		}
+		if !said {
+			cols[i].width = 0
+		}
+	}
+	return cols
+}
+
+// layout chooses the columns that fit into w cells and their widths; the glyph and marker take three more. Columns
+// without a width are left out.
 func layout(cols []column, w int) (which []int, widths []int) {
 	w -= 3
 	for i := range cols {
-		which = append(which, i)
+		if cols[i].width > 0 {
+			which = append(which, i)
+		}
 	}
 	need := func() (n int) {
 		for _, i := range which {
@@ -49,7 +72,7 @@ func layout(cols []column, w int) (which []int, widths []int) {
 // draw returns exactly h lines of w cells. fold leaves out fine rows that do not fit and says how many.
 func (t *table) draw(c *scene, w, h int, focused, header, fold bool) []string {
 	lines := make([]string, 0, h)
-	which, widths := layout(t.view.columns, w)
+	which, widths := layout(t.columns(c, h), w)
 	if header && h > 2 {
 		lines = append(lines, t.header(c.t, which, widths, w))
 	}
@@ -158,7 +181,11 @@ func (t *table) row(c *scene, i int, which, widths []int, w int, focused bool) s
 		if flashing && col.flash && !stale && col.cell(c, was.old).text != ce.text {
 			style = bright
 		}
-		write(style, fit(clean(ce.text), widths[n], col.right))
+		text := clean(ce.text)
+		if col.middle {
+			text = fitMiddle(text, widths[n])
+		}
+		write(style, fit(text, widths[n], col.right))
 		if n < len(which)-1 {
 			write(plain, " ")
 		}

@@ -66,6 +66,15 @@ func fit(s string, w int, right bool) string {
 	return s + pad
 }
 
+// fitMiddle is fit, cutting out of the middle.
+func fitMiddle(s string, w int) string {
+	if n := width(s); n > w && w >= 8 {
+		tail := min(w/2-1, 9)
+		return fit(ansi.Truncate(s, w-tail, "…")+ansi.TruncateLeft(s, n-tail, ""), w, false)
+	}
+	return fit(s, w, false)
+}
+
 // onlyASCII replaces what a terminal without UTF-8 cannot show, cell by cell.
 func onlyASCII(s string) string {
 	var b strings.Builder
@@ -127,6 +136,8 @@ func coarse(t, now time.Time) string {
 	}
 	d := now.Sub(t)
 	switch {
+	case d < steady:
+		return "<10s"
 	case d < time.Minute:
 		return fmt.Sprintf("%ds", int(d.Seconds())/10*10)
 	case d < time.Hour:

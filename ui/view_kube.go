@@ -18,9 +18,9 @@ func workView() *view {
 			return c.amounts(fleet.KindNode) + ", " + c.amounts(fleet.KindPod)
 		},
 		columns: []column{
-			{title: "name", width: 18, grow: 3, search: true, cell: workName, key: func(o fleet.Object) sortKey { return sortKey{str: workName(nil, o).text} }},
+			{title: "name", width: 18, grow: 3, search: true, middle: true, cell: workName, key: func(o fleet.Object) sortKey { return sortKey{str: workName(nil, o).text} }},
 			{title: "status", width: 13, grow: 1, search: true, flash: true, cell: health, key: func(o fleet.Object) sortKey { return sortKey{str: o.Health().Word} }},
-			{title: "because", width: 16, grow: 2, drop: 1, cell: because},
+			{title: "because", width: 16, grow: 2, drop: 1, idle: true, cell: because},
 			{title: "ready", width: 5, right: true, drop: 3, flash: true, cell: podReady},
 			{title: "restarts", width: 8, right: true, drop: 5, flash: true, cell: podRestarts, key: pods(func(p *fleet.Pod) sortKey { return sortKey{num: -float64(p.Run.Restarts)} })},
 			{title: "node", width: 16, grow: 1, drop: 6, search: true, cell: podNode, key: pods(func(p *fleet.Pod) sortKey { return sortKey{str: p.Node} })},
@@ -48,9 +48,9 @@ func nodesView() *view {
 		systems: kubeSystems, empty: "the cluster has no nodes",
 		count: func(c *scene) string { return c.amounts(fleet.KindNode) },
 		columns: []column{
-			{title: "name", width: 18, grow: 2, search: true, cell: workName, key: func(o fleet.Object) sortKey { return sortKey{str: o.Ref().Name} }},
+			{title: "name", width: 18, grow: 2, search: true, middle: true, cell: workName, key: func(o fleet.Object) sortKey { return sortKey{str: o.Ref().Name} }},
 			{title: "status", width: 10, grow: 1, search: true, flash: true, cell: health, key: func(o fleet.Object) sortKey { return sortKey{str: o.Health().Word} }},
-			{title: "because", width: 16, grow: 2, drop: 3, cell: because},
+			{title: "because", width: 16, grow: 2, drop: 3, idle: true, cell: because},
 			{title: "lease", width: 6, right: true, drop: 2, cell: of(nodeLease)},
 			{title: "roles", width: 14, drop: 5, search: true, cell: of(func(_ *scene, n *fleet.Node) cell { return cell{strings.Join(n.Roles, ","), dim} })},
 			{title: "version", width: 9, drop: 6, search: true, cell: of(func(_ *scene, n *fleet.Node) cell { return cell{n.Versions.Kubelet, dim} }), key: text(func(n *fleet.Node) string { return n.Versions.Kubelet })},

@@ -15,9 +15,9 @@ func serversView() *view {
 		systems: []string{"openstack"}, empty: "this project has no servers",
 		count: func(c *scene) string { return c.amounts(fleet.KindServer) },
 		columns: []column{
-			{title: "name", width: 14, grow: 3, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{text: s.Name} }), key: text(func(s *fleet.Server) string { return s.Name })},
-			{title: "status", width: 8, grow: 1, search: true, flash: true, cell: of(serverStatus), key: text(func(s *fleet.Server) string { return s.Run.Status })},
-			{title: "stopped by", width: 13, grow: 1, drop: 3, cell: of(serverStopped)},
+			{title: "name", width: 13, grow: 3, search: true, middle: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{text: s.Name} }), key: text(func(s *fleet.Server) string { return s.Name })},
+			{title: "status", width: 14, grow: 1, search: true, flash: true, cell: of(serverStatus), key: text(func(s *fleet.Server) string { return s.Run.Status })},
+			{title: "stopped by", width: 11, grow: 1, drop: 3, cell: of(serverStopped)},
 			{title: "since", width: 6, right: true, drop: 2, cell: of(func(c *scene, s *fleet.Server) cell { return cell{coarse(serverSince(s), c.now()), dim} }), key: number(func(s *fleet.Server) float64 { return -float64(serverSince(s).Unix()) })},
 			{title: "stops", width: 7, right: true, drop: 4, cell: of(serverStops), key: number(func(s *fleet.Server) float64 { return -float64(len(s.Actions)) })},
 			{title: "host", width: 10, grow: 1, drop: 6, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{s.Place.Hypervisor, dim} }), key: text(func(s *fleet.Server) string { return s.Place.Hypervisor })},
@@ -57,7 +57,7 @@ func serverStopped(_ *scene, s *fleet.Server) cell {
 	case stop.ByNova():
 		return cell{"nova itself", badInk}
 	}
-	return cell{stop.User, plain}
+	return cell{stop.Who(), plain}
 }
 
 // serverSince is when the server came into its present state, as near as Nova tells.

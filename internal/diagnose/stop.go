@@ -79,7 +79,7 @@ func person(a fleet.ServerAction) string {
 	if a.User == "" {
 		return "of project " + a.Project
 	}
-	return or(a.UserName, a.User)
+	return a.Who()
 }
 
 // whyOff tells how to learn what took a guest down, before the next start overwrites it.

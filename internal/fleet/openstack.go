@@ -122,6 +122,14 @@ type ServerAction struct {
 // ByNova reports whether nova itself did it: a periodic task or a lifecycle event, not a person with a token.
 func (a ServerAction) ByNova() bool { return a.User == "" && a.Project == "" }
 
+// Who is who did it: the user's name where it could be learnt, else their id; "" for nova itself.
+func (a ServerAction) Who() string {
+	if a.UserName != "" {
+		return a.UserName
+	}
+	return a.User
+}
+
 // ActionEvent is one step of a ServerAction.
 type ActionEvent struct {
 	Event   string    `json:"event"` // compute_stop_instance, ...

@@ -11,7 +11,7 @@ import (
 // longestWait caps Retry-After: whoever asks for an hour is asked again all the same, now and then.
 const longestWait = 2 * time.Minute
 
-// pace says when to look next. While looks fail it waits longer and longer, up to eight times.
+// pace says when to look next. While looks fail it waits longer and longer, up to four times.
 type pace struct {
 	every  time.Duration
 	failed int
@@ -23,7 +23,7 @@ func (p *pace) after(err error) (wait, asked time.Duration) {
 		p.failed = 0
 		return p.every, 0
 	}
-	p.failed = min(p.failed+1, 3)
+	p.failed = min(p.failed+1, 2)
 	wait = p.every << p.failed
 	if a, ok := connect.AnswerOf(err); ok && a.RetryAfter > 0 {
 		asked = min(a.RetryAfter, longestWait)
