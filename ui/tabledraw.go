@@ -182,7 +182,7 @@ func (t *table) row(c *scene, i int, which, widths []int, w int, focused bool) s
 			style = bright
 		}
 		text := clean(ce.text)
-		if col.middle {
+		if col.middle && ref.Kind != fleet.KindNode { // domain names differ at their beginnings
 			text = fitMiddle(text, widths[n])
 		}
 		write(style, fit(text, widths[n], col.right))
