@@ -73,3 +73,16 @@ func below(s *fleet.Snapshot, r fleet.Ref) (refs []fleet.Ref) {
 	}
 	return refs
 }
+
+// old says that what is known of an object is not what is, when its source has been failing.
+func old(s *fleet.Snapshot, r fleet.Ref) []string {
+	p, ok := s.PartOf(r)
+	if !ok || !p.Stale(s.At) {
+		return nil
+	}
+	says := "it was last seen " + s.At.Sub(p.At).Round(time.Second).String() + " ago"
+	if p.Err != "" {
+		says += ": " + p.Err
+	}
+	return []string{says}
+}

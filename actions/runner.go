@@ -21,8 +21,9 @@ var ErrNotSeen = errors.New("accepted but not seen")
 // Phase is how far a running action is.
 type Phase string
 
-// Phases, in order. An action ends in seen, not-seen, failed or refused.
+// Phases, in order. Queued is for those who start several: the runner does not say it. An action ends in seen, not-seen, failed or refused.
 const (
+	Queued  Phase = "queued"
 	Begun   Phase = "begin"
 	Applied Phase = "waiting to see it"
 	Seen    Phase = "seen"
@@ -32,7 +33,7 @@ const (
 )
 
 // Over reports whether the action ended.
-func (p Phase) Over() bool { return p != Begun && p != Applied }
+func (p Phase) Over() bool { return p != Queued && p != Begun && p != Applied }
 
 // Progress is what a running action has to say.
 type Progress struct {
@@ -60,6 +61,7 @@ type Runner struct {
 
 	mu   sync.Mutex
 	busy map[fleet.Ref]string
+	runs sync.WaitGroup
 }
 
 // NewRunner returns a runner that writes to the audit log in the name of who. wake is called with a source's name when
@@ -92,6 +94,9 @@ func (r *Runner) Run(ctx context.Context, ok Approved, say func(Progress)) error
 	refuse := func(err error) error {
 		tell(Refused, err.Error())
 		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return refuse(fmt.Errorf("%s: nothing was done: %w", ok.plan.Title, err))
 	}
 	if err := r.take(act); err != nil {
 		return refuse(err)
@@ -133,7 +138,10 @@ func (r *Runner) perform(ctx context.Context, plan Plan, deed fleet.Deed, tell f
 	var outcome error
 	switch phase {
 	case NotSeen:
-		outcome = fmt.Errorf("%s: %w within %s (last seen: %s)", plan.Title, ErrNotSeen, r.patient, after)
+		outcome = fmt.Errorf("%s: %w within %s (last seen: %s)", plan.Title, ErrNotSeen, time.Since(began).Round(time.Second), after)
+		if ctx.Err() != nil {
+			outcome = fmt.Errorf("%s: strata was left while waiting: %w (last seen: %s)", plan.Title, ErrNotSeen, after)
+		}
 	case Failed:
 		outcome = fmt.Errorf("%s: %s", plan.Title, after)
 	}
@@ -175,13 +183,28 @@ func (r *Runner) take(a Action) error {
 		return fmt.Errorf("%s: %s is still running on it", a.Name(), other)
 	}
 	r.busy[a.Target()] = a.Name()
+	r.runs.Add(1)
 	return nil
+}
+
+// Wait waits until no action runs, or ctx ends.
+func (r *Runner) Wait(ctx context.Context) {
+	ended := make(chan struct{})
+	go func() {
+		r.runs.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
 }
 
 func (r *Runner) release(a Action) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.busy, a.Target())
+	r.runs.Done()
 }
 
 func (r *Runner) deed(p Plan) fleet.Deed {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -270,13 +271,12 @@ func TestARefusalByNovaIsAFailure(t *testing.T) {
 
 func TestNothingIsDoneWithoutAnAuditLog(t *testing.T) {
 	l := start(t, 20*time.Second)
-	full, err := OpenAudit("/dev/full")
-	if err == nil {
-		t.Cleanup(func() { _ = full.Close() })
-		l.runner.audit = full
-	} else {
-		l.runner.audit = &Audit{file: os.NewFile(^uintptr(0), "no such file")}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = full.Close() })
+	l.runner.audit = &Audit{file: full}
 	_, err = l.run(t)
 	if err == nil || !strings.Contains(err.Error(), "nothing was done") {
 		t.Errorf("outcome %v", err)
@@ -310,5 +310,85 @@ func TestAnApprovalOfAnotherRunnerIsWorthNothing(t *testing.T) {
 	l := start(t, 20*time.Second)
 	if err := l.runner.Run(t.Context(), Approved{plan: l.plan()}, func(Progress) {}); err == nil {
 		t.Error("an approval that nobody gave was run")
+	}
+}
+
+func TestWhoLeavesWhileWaitingIsOnRecord(t *testing.T) {
+	l := start(t, 20*time.Second)
+	ok, err := l.runner.Approve(l.plan(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.cloud.SetHostDown("compute", true)
+	ctx, leave := context.WithCancel(t.Context())
+	err = l.runner.Run(ctx, ok, func(p Progress) {
+		if p.Phase == Applied {
+			leave()
+		}
+	})
+	if !errors.Is(err, ErrNotSeen) || !strings.Contains(err.Error(), "strata was left") {
+		t.Errorf("outcome %v", err)
+	}
+	all := l.deeds(t)
+	if phases(all) != "begin end not-seen" || !strings.Contains(all[2].Error, "strata was left") {
+		t.Errorf("audit %+v", all)
+	}
+	// What stood behind it in a queue is not begun.
+	if err := l.runner.Run(ctx, ok, func(Progress) {}); err == nil || len(l.deeds(t)) != 3 || len(l.cloud.Writes()) != 1 {
+		t.Errorf("a run after leaving: %v, audit %s, %d writes", err, phases(l.deeds(t)), len(l.cloud.Writes()))
+	}
+	l.runner.Wait(t.Context())
+}
+
+func TestAPlanSaysThatItsFactsAreOld(t *testing.T) {
+	now := time.Now()
+	s := fleet.NewSnapshot(1, now, []fleet.Part{{
+		Source: "openstack/home", Scope: "servers", At: now.Add(-30 * time.Minute), Every: 5 * time.Second, Err: "listing servers: 503",
+		Facts: fleet.Facts{&fleet.Server{Source: "openstack/home", ID: "a", Name: "w", Run: fleet.ServerRun{Status: "SHUTOFF", VMState: "stopped"}}},
+	}}, nil, nil)
+	p := StartServer{"openstack/home", "a"}.Plan(s)
+	if all := strings.Join(p.Against, ";"); !strings.Contains(all, "30m0s ago") || !strings.Contains(all, "503") {
+		t.Errorf("against: %q", p.Against)
+	}
+}
+
+func TestATornLineSwallowsNoOther(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.jsonl")
+	if err := os.WriteFile(path, []byte(`{"id":"1","phase":"begin"}`+"\n"+`{"id":"2","pha`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	a, err := OpenAudit(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.Close() }()
+	if err := a.Append(fleet.Deed{ID: "3", Phase: "begin"}); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := os.ReadFile(path)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	var d fleet.Deed
+	if len(lines) != 3 || json.Unmarshal([]byte(lines[2]), &d) != nil || d.ID != "3" {
+		t.Errorf("the log is %q", text)
+	}
+	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
+		t.Errorf("others may read it: %v", info.Mode())
+	}
+}
+
+func TestOnlyAFileIsAnAuditLog(t *testing.T) {
+	dir := t.TempDir()
+	pipe, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "link")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(dir, "elsewhere"), link); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{pipe, link, dir} {
+		if a, err := OpenAudit(path); err == nil {
+			_ = a.Close()
+			t.Errorf("%s was taken as an audit log", path)
+		}
 	}
 }

@@ -51,7 +51,7 @@ func (a StartServer) Plan(s *fleet.Snapshot) Plan {
 	case !seen:
 		p.Against = append(p.Against, "whether nova-compute of its host is up cannot be seen with this token")
 	}
-	p.Against = append(p.Against, against(s, a)...)
+	p.Against = append(append(p.Against, old(s, a.Target())...), against(s, a)...)
 	return p
 }
 

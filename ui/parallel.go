@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -19,11 +20,30 @@ func each(n int, do func(from, to int)) {
 		do(0, n)
 		return
 	}
+	together(cores, func(i int) { do(n*i/cores, n*(i+1)/cores) })
+}
+
+// together runs n pieces of work side by side. A panic in one of them becomes the caller's: only there is it caught, and
+// the terminal restored.
+func together(n int, do func(i int)) {
 	var all sync.WaitGroup
-	for i := range cores {
-		all.Go(func() { do(n*i/cores, n*(i+1)/cores) })
+	panics := make(chan any, n)
+	for i := range n {
+		all.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					panics <- p
+				}
+			}()
+			do(i)
+		})
 	}
 	all.Wait()
+	select {
+	case p := <-panics:
+		panic(p)
+	default:
+	}
 }
 
 // passing returns which rows pass, of those at the places given, or of all.
@@ -83,10 +103,8 @@ func (o *order) sortAll() {
 	if len(places) > few {
 		half = len(places) / 2
 	}
-	var other sync.WaitGroup
-	other.Go(func() { slices.SortFunc(places[:half], compare) })
-	slices.SortFunc(places[half:], compare)
-	other.Wait()
+	halves := [2][]sorting{places[:half], places[half:]}
+	together(2, func(i int) { slices.SortFunc(halves[i], compare) })
 	sorted := (*o.scratch)[:0]
 	i, j := 0, half
 	for i < half && j < len(places) {
@@ -115,7 +133,7 @@ func (o *order) classify() bool {
 	for i := range o.all {
 		at := slices.Index(nums, o.all[i].num)
 		switch {
-		case o.all[i].str != "" || at < 0 && len(nums) == 12:
+		case o.all[i].str != "" || at < 0 && len(nums) == 12 || math.IsNaN(o.all[i].num):
 			return false
 		case at < 0:
 			nums, sizes = append(nums, o.all[i].num), append(sizes, 1)

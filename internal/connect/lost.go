@@ -1,10 +1,10 @@
 package connect
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
 )
 
 // Lost is the error of a writing request whose answer never came: it may have been carried out.
@@ -21,14 +21,15 @@ func noticeLost(next http.RoundTripper) http.RoundTripper { return lossy{next} }
 type lossy struct{ next http.RoundTripper }
 
 func (l lossy) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer, err := l.next.RoundTrip(r)
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return answer, err
+		return l.next.RoundTrip(r)
 	}
+	var sent atomic.Bool
+	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}
+	answer, err := l.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
 	if err != nil {
-		var op *net.OpError
-		if errors.As(err, &op) && op.Op == "dial" {
-			return nil, err // nothing was sent
+		if !sent.Load() {
+			return nil, err // nobody can have carried out what never left
 		}
 		return nil, &Lost{err}
 	}

@@ -295,18 +295,28 @@ func diffFacts(old, next Facts, each func(old, next Object)) {
 // SeenAt returns when the scope that holds an object was last seen well. Of an object that is gone it is the newest such
 // time of its source's scopes of that kind.
 func (s *Snapshot) SeenAt(r Ref) time.Time {
+	if p, ok := s.PartOf(r); ok {
+		return p.At
+	}
 	var newest time.Time
+	for i := range s.Parts {
+		if p := &s.Parts[i]; p.Source == r.Source && p.Kind == r.Kind && p.At.After(newest) {
+			newest = p.At
+		}
+	}
+	return newest
+}
+
+// PartOf returns the scope that holds an object.
+func (s *Snapshot) PartOf(r Ref) (*Part, bool) {
 	for i := range s.Parts {
 		p := &s.Parts[i]
 		if p.Source != r.Source || p.Kind != r.Kind {
 			continue
 		}
 		if _, ok := slices.BinarySearchFunc(p.Facts, r, func(o Object, r Ref) int { return o.Ref().Compare(r) }); ok {
-			return p.At
-		}
-		if p.At.After(newest) {
-			newest = p.At
+			return p, true
 		}
 	}
-	return newest
+	return nil, false
 }
