@@ -31,7 +31,7 @@ func fleetOf(now time.Time) map[fleet.Ref]fleet.Object {
 			})
 		}
 		put(&fleet.Node{
-			Source: "kube/prod", Name: name + ".novalocal", Identity: fleet.NodeIdentity{SystemUUID: id}, Addresses: []fleet.Address{{Net: "InternalIP", IP: ip}},
+			Source: "kube/prod", Name: name + ".novalocal", Identity: fleet.NodeIdentity{SystemUUID: id}, Addresses: []fleet.Address{{Kind: "InternalIP", IP: ip}},
 			Conditions: []fleet.NodeCondition{{Type: "Ready", Status: "True"}, {Type: "MemoryPressure", Status: "False"}, {Type: "DiskPressure", Status: "False"}},
 		})
 		put(&fleet.Lease{Source: "kube/prod", Node: name + ".novalocal", Renewed: now.Add(-time.Duration(i%10) * time.Second)})

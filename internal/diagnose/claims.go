@@ -104,7 +104,7 @@ func nodeClaims(c *claims, o *fleet.Node) {
 	c.want(onServer, 0, key{serverID, swapped(hex(o.Identity.SystemUUID))}, "systemUUID, bytes swapped", fleet.High)
 	c.want(onServer, 0, key{serverID, hex(o.Identity.MachineID)}, "machineID", fleet.High)
 	for _, a := range o.Addresses {
-		if a.Net == "InternalIP" || a.Net == "ExternalIP" {
+		if a.Kind == "InternalIP" || a.Kind == "ExternalIP" {
 			c.want(onServer, 1, key{serverAddr, strings.ToLower(a.IP)}, "address", fleet.Medium)
 		}
 	}

@@ -47,7 +47,7 @@ func TestLinksByTheStrongestSignal(t *testing.T) {
 		"systemUUID in capitals":  {`{"name":"n","identity":{"systemUUID":"6C59B812-2D8D-4DA5-92D6-6BBE527926D6"}}`, []string{"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 systemUUID high"}},
 		"systemUUID, swapped":     {`{"name":"n","identity":{"systemUUID":"12b8596c-8d2d-a54d-92d6-6bbe527926d6"}}`, []string{"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 systemUUID, bytes swapped high"}},
 		"machineID":               {`{"name":"n","identity":{"machineID":"6c59b8122d8d4da592d66bbe527926d6"}}`, []string{"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 machineID high"}},
-		"address":                 {`{"name":"n","addresses":[{"net":"InternalIP","ip":"10.0.0.28"},{"net":"Hostname","ip":"10.0.0.107"}]}`, []string{"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 address medium"}},
+		"address":                 {`{"name":"n","addresses":[{"kind":"InternalIP","ip":"10.0.0.28"},{"kind":"Hostname","ip":"10.0.0.107"}]}`, []string{"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 address medium"}},
 		"name":                    {`{"name":"k8s-worker-1.novalocal"}`, []string{"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 name low"}},
 		"hostname":                {`{"name":"other-name"}`, []string{"server 61b0f46e-651b-4564-bc37-0185ff7f18b2 name low"}},
 		"strong beats weak":       {`{"name":"k8s-worker-2","identity":{"systemUUID":"6c59b812-2d8d-4da5-92d6-6bbe527926d6"}}`, []string{"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 systemUUID high"}},
@@ -71,7 +71,7 @@ func TestLinksByTheStrongestSignal(t *testing.T) {
 
 func TestAmbiguousSignalsGiveNoLink(t *testing.T) {
 	t.Parallel()
-	node := `node kube/p {"name":"twin","addresses":[{"net":"InternalIP","ip":"10.0.0.5"}]}`
+	node := `node kube/p {"name":"twin","addresses":[{"kind":"InternalIP","ip":"10.0.0.5"}]}`
 	one := `server os/a {"id":"11111111-2222-3333-4444-555555555553","name":"twin","addresses":[{"net":"n","ip":"10.0.0.5"}],"run":{"status":"ACTIVE"}}`
 	w := worldOf(t, node, one, `server os/b {"id":"11111111-2222-3333-4444-555555555554","name":"twin","addresses":[{"net":"n","ip":"10.0.0.5"}],"run":{"status":"ACTIVE"}}`)
 	if got := linked(w.last); got != nil {

@@ -145,7 +145,7 @@ func (r random) node(w *world) fleet.Object {
 		Identity: fleet.NodeIdentity{
 			ProviderID: r.one("", "", "openstack://r/"+uuid(r.IntN(4))), SystemUUID: r.one("", uuid(r.IntN(4))), MachineID: r.one("", "", "x"),
 		},
-		Addresses: []fleet.Address{{Net: "InternalIP", IP: r.one("10.0.0.1", "10.0.0.2", "10.0.0.9")}},
+		Addresses: []fleet.Address{{Kind: "InternalIP", IP: r.one("10.0.0.1", "10.0.0.2", "10.0.0.9")}},
 	}
 	for _, typ := range []string{"Ready", "MemoryPressure"} {
 		if r.IntN(8) > 0 {

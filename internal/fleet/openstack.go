@@ -18,14 +18,20 @@ const (
 	PowerSuspended PowerState = 7
 )
 
-var powerWords = map[PowerState]string{
-	PowerNoState: "NOSTATE", PowerRunning: "RUNNING", PowerPaused: "PAUSED",
-	PowerShutdown: "SHUTDOWN", PowerCrashed: "CRASHED", PowerSuspended: "SUSPENDED",
-}
-
 func (p PowerState) String() string {
-	if w, ok := powerWords[p]; ok {
-		return w
+	switch p {
+	case PowerNoState:
+		return "NOSTATE"
+	case PowerRunning:
+		return "RUNNING"
+	case PowerPaused:
+		return "PAUSED"
+	case PowerShutdown:
+		return "SHUTDOWN"
+	case PowerCrashed:
+		return "CRASHED"
+	case PowerSuspended:
+		return "SUSPENDED"
 	}
 	return "?"
 }
@@ -78,12 +84,12 @@ type Fault struct {
 	Created time.Time `json:"created,omitzero"`
 }
 
-// Address is an address with the network or type it belongs to (a Nova network name, a Kubernetes address type).
+// Address is an address of a Nova server or a Kubernetes node.
 type Address struct {
-	Net  string `json:"net"`
+	Net  string `json:"net,omitempty"` // name of the Nova network; "" in Kubernetes
 	IP   string `json:"ip"`
 	MAC  string `json:"mac,omitempty"`
-	Kind string `json:"kind,omitempty"` // fixed or floating
+	Kind string `json:"kind,omitempty"` // Nova: fixed, floating; Kubernetes: InternalIP, ExternalIP, Hostname
 }
 
 // Flavor is the flavor a server was made with; Nova never updates it on existing servers.

@@ -3,7 +3,6 @@
 package fleet
 
 import (
-	"cmp"
 	"encoding/json"
 	"strings"
 )
@@ -165,17 +164,4 @@ func (o *Opt[T]) UnmarshalJSON(b []byte) error {
 	}
 	o.OK = true
 	return json.Unmarshal(b, &o.V)
-}
-
-// CompareOpt orders missing values before all others.
-func CompareOpt[T cmp.Ordered](a, b Opt[T]) int {
-	switch {
-	case a.OK && b.OK:
-		return cmp.Compare(a.V, b.V)
-	case a.OK:
-		return 1
-	case b.OK:
-		return -1
-	}
-	return 0
 }
