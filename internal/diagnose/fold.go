@@ -80,10 +80,7 @@ func reach(direct [][]int, effect int, marks, above []bool) int {
 }
 
 // made reports whether findings are the slice that fold returned last.
-func (d *folder) made(findings []fleet.Finding) bool { return same(findings, d.out) }
-
-// same reports whether two slices are the very same memory.
-func same[T any](a, b []T) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
+func (d *folder) made(findings []fleet.Finding) bool { return fleet.Shared(findings, d.out) }
 
 // refold makes the next fold tie everything again: links changed.
 func (d *folder) refold() { d.all = true }

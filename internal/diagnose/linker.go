@@ -151,11 +151,11 @@ func (l *linker) relink() map[fleet.Ref]struct{} {
 }
 
 // made reports whether links are the slice that all returned last.
-func (l *linker) made(links []fleet.Link) bool { return same(links, l.flat) }
+func (l *linker) made(links []fleet.Link) bool { return fleet.Shared(links, l.flat) }
 
 // all returns all links, sorted by From, strongest first; before itself if that is what they are.
 func (l *linker) all(before []fleet.Link) []fleet.Link {
-	if !l.changed && same(before, l.flat) {
+	if !l.changed && fleet.Shared(before, l.flat) {
 		return before
 	}
 	l.changed = false

@@ -10,8 +10,8 @@ import (
 type Facts []Object
 
 // Observation is what a source saw of one scope ("all servers", "pods of namespace x", "the disks of this host").
-// It replaces the scope whole: what is gone is simply absent. With Err set it replaces nothing: the last good facts
-// stay, marked with the error.
+// It replaces the scope whole: what is gone is simply absent. With Err and no Facts it replaces nothing: the last good
+// facts stay, marked with the error. With both, Facts replace the scope and Err says what of it could not be seen.
 type Observation struct {
 	Source string
 	Scope  string

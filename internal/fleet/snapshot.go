@@ -34,6 +34,8 @@ type Part struct {
 	Err    string    // why the last look failed; "" when it did not
 	Fix    string    // what to do about Err
 	ErrAt  time.Time // when the failing began
+	// Partial: the last look failed in part only. Facts are what it saw, as of At; Err says what it could not see.
+	Partial bool
 	// Unconfigured: the system was looked for and is not there. Err says where it was looked for, Fix how to connect it.
 	Unconfigured bool
 	States       []State // of Facts, in their order
@@ -61,9 +63,12 @@ func (t Tally) Worst() State {
 // Total is how many were counted.
 func (t Tally) Total() int { return t[0] + t[1] + t[2] + t[3] }
 
+// Failing reports whether the last look saw nothing at all, so that Facts are those of a look before.
+func (p *Part) Failing() bool { return p.Err != "" && !p.Partial }
+
 // Stale reports whether the part's facts are old at the time now: its last look failed, or it is long overdue.
 func (p *Part) Stale(now time.Time) bool {
-	if p.Err != "" {
+	if p.Failing() {
 		return true
 	}
 	return p.Every > 0 && now.Sub(p.At) > 3*p.Every+time.Second
@@ -109,6 +114,16 @@ func (s *Snapshot) Part(source, scope string) (*Part, bool) {
 		return nil, false
 	}
 	return &s.Parts[i], true
+}
+
+// Failing reports whether a scope cannot be seen now: looking at it fails, or its source as a whole does.
+func (s *Snapshot) Failing(source, scope string) bool {
+	for _, name := range [...]string{scope, ""} {
+		if p, ok := s.Part(source, name); ok && p.Failing() {
+			return true
+		}
+	}
+	return false
 }
 
 // Get returns the object a ref names.
@@ -197,7 +212,7 @@ func (s *Snapshot) links(at []int) iter.Seq[Link] {
 
 // Linked returns a snapshot of the same objects with those links instead of its own: what a Derive judges by.
 func (s *Snapshot) Linked(links []Link) *Snapshot {
-	if same(links, s.Links) {
+	if Shared(links, s.Links) {
 		return s
 	}
 	linked := *s
@@ -229,8 +244,8 @@ func (s *Snapshot) indexFindings() {
 
 // Same reports whether two snapshots of one store hold the same facts, troubles, links and findings: only time went by.
 func (s *Snapshot) Same(o *Snapshot) bool {
-	return same(s.Links, o.Links) && same(s.Findings, o.Findings) && slices.EqualFunc(s.Parts, o.Parts, func(a, b Part) bool {
-		return a.rev == b.rev && a.Err == b.Err && a.Scope == b.Scope && a.Source == b.Source
+	return Shared(s.Links, o.Links) && Shared(s.Findings, o.Findings) && slices.EqualFunc(s.Parts, o.Parts, func(a, b Part) bool {
+		return a.rev == b.rev && a.Err == b.Err && a.Partial == b.Partial && a.Scope == b.Scope && a.Source == b.Source
 	})
 }
 

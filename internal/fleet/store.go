@@ -39,10 +39,17 @@ type Store struct {
 	derive Derive
 
 	mu      sync.Mutex
-	pending map[[2]string]Observation
-	cooling bool // a snapshot was published less than publishEvery ago, or is being made
+	pending map[[2]string]waiting // by source and scope
+	cooling bool                  // a snapshot was published less than publishEvery ago, or is being made
 	last    *Snapshot
 	newer   chan struct{} // closed when last is replaced
+}
+
+// waiting is what was observed of one scope since the last snapshot.
+type waiting struct {
+	seen   *Observation // the newest with facts
+	failed *Observation // the newest without, if it came after that
+	since  time.Time    // when the first of those failures came
 }
 
 // NewStore returns an empty store. derive may be nil.
@@ -52,7 +59,7 @@ func NewStore(derive Derive) *Store {
 	}
 	return &Store{
 		derive:  derive,
-		pending: map[[2]string]Observation{},
+		pending: map[[2]string]waiting{},
 		last:    NewSnapshot(0, time.Time{}, nil, nil, nil),
 		newer:   make(chan struct{}),
 	}
@@ -67,12 +74,16 @@ func (s *Store) Put(o Observation) {
 	if o.Err == nil && o.Facts == nil {
 		o.Facts = Facts{} // seen, and nothing there
 	}
-	if before, ok := s.pending[key]; ok && o.Err != nil && before.Err == nil {
-		// An error replaces nothing: what was seen just before it still counts.
-		before.Err = o.Err
-		o = before
+	w := s.pending[key]
+	switch {
+	case o.Facts != nil:
+		w = waiting{seen: &o}
+	case w.failed == nil:
+		w.failed, w.since = &o, o.At
+	default:
+		w.failed = &o
 	}
-	s.pending[key] = o
+	s.pending[key] = w
 	if !s.cooling {
 		s.cooling = true
 		time.AfterFunc(gather, s.publish)
@@ -107,7 +118,7 @@ func (s *Store) Next(ctx context.Context, after uint64) (*Snapshot, error) {
 func (s *Store) publish() {
 	s.mu.Lock()
 	todo, prev := s.pending, s.last
-	s.pending = map[[2]string]Observation{}
+	s.pending = map[[2]string]waiting{}
 	if len(todo) == 0 {
 		s.cooling = false
 		s.mu.Unlock()
@@ -125,7 +136,7 @@ func (s *Store) publish() {
 	time.AfterFunc(publishEvery, s.publish)
 }
 
-func (s *Store) join(prev *Snapshot, todo map[[2]string]Observation) *Snapshot {
+func (s *Store) join(prev *Snapshot, todo map[[2]string]waiting) *Snapshot {
 	next := &Snapshot{
 		Seq: prev.Seq + 1, At: prev.At, Parts: slices.Clone(prev.Parts), index: prev.index,
 		Links: prev.Links, Findings: prev.Findings,
@@ -134,14 +145,22 @@ func (s *Store) join(prev *Snapshot, todo map[[2]string]Observation) *Snapshot {
 	clock, ticking := todo[[2]string{ClockSource, ""}]
 	delete(todo, [2]string{ClockSource, ""})
 	var changed []Change
-	for _, o := range todo {
-		if !ticking && o.At.After(next.At) {
-			next.At = o.At
+	for _, w := range todo {
+		for _, o := range [...]*Observation{w.seen, w.failed} {
+			if o != nil && !ticking && o.At.After(next.At) {
+				next.At = o.At
+			}
 		}
-		changed = append(changed, next.apply(o)...)
+		// An error replaces nothing: what was seen just before it still counts.
+		if w.seen != nil {
+			changed = append(changed, next.apply(w.seen)...)
+		}
+		if w.failed != nil {
+			next.fail(w.failed, w.since)
+		}
 	}
 	if ticking {
-		next.At = clock.At
+		next.At = clock.seen.At
 	}
 	next.index.seal()
 	next.follow(changed)
@@ -149,40 +168,58 @@ func (s *Store) join(prev *Snapshot, todo map[[2]string]Observation) *Snapshot {
 
 	links, findings := s.derive(prev, next, changed)
 	next.Links, next.Findings = links, findings
-	if !same(links, prev.Links) {
+	if !Shared(links, prev.Links) {
 		next.indexLinks()
 	}
-	if !same(findings, prev.Findings) {
+	if !Shared(findings, prev.Findings) {
 		next.indexFindings()
 	}
 	return next
 }
 
-// same reports whether two slices are the very same memory.
-func same[T any](a, b []T) bool {
+// Shared reports whether two slices are the very same memory.
+func Shared[T any](a, b []T) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// apply replaces one scope and returns what changed.
-func (s *Snapshot) apply(o Observation) (changed []Change) {
-	i, ok := s.find(o.Source, o.Scope)
+// part returns one scope of one source, which it adds if it is new.
+func (s *Snapshot) part(o *Observation) (p *Part, at int) {
+	at, ok := s.find(o.Source, o.Scope)
 	if !ok {
-		s.Parts = slices.Insert(s.Parts, i, Part{Source: o.Source, Scope: o.Scope, rev: s.Seq})
+		s.Parts = slices.Insert(s.Parts, at, Part{Source: o.Source, Scope: o.Scope, rev: s.Seq})
 	}
-	p := &s.Parts[i]
-	p.Every = o.Every
+	s.Parts[at].Every = o.Every
+	return &s.Parts[at], at
+}
+
+// fail notes that a look at a scope saw nothing. Its facts stay.
+func (s *Snapshot) fail(o *Observation, since time.Time) {
+	p, _ := s.part(o)
+	if !p.Failing() {
+		p.ErrAt = since
+	}
+	p.Partial = false
+	p.blame(o.Err)
+}
+
+// blame says why the last look failed, wholly or in part.
+func (p *Part) blame(err error) {
+	var t *Trouble
+	p.Err, p.Fix = err.Error(), FixOf(err)
+	p.Unconfigured = errors.As(err, &t) && t.Unconfigured
+}
+
+// apply replaces one scope and returns what changed.
+func (s *Snapshot) apply(o *Observation) (changed []Change) {
+	p, i := s.part(o)
 	if o.Err != nil {
-		if p.Err == "" {
+		if p.Err == "" || !p.Partial {
 			p.ErrAt = o.At
 		}
-		var t *Trouble
-		p.Err, p.Fix = o.Err.Error(), FixOf(o.Err)
-		p.Unconfigured = errors.As(o.Err, &t) && t.Unconfigured
-		if o.Facts == nil {
-			return nil
-		}
+		p.Partial = true
+		p.blame(o.Err)
 	} else {
-		p.Err, p.Fix, p.ErrAt, p.Unconfigured = "", "", time.Time{}, false
+		p.Err, p.Fix, p.ErrAt, p.Unconfigured, p.Partial = "", "", time.Time{}, false, false
 	}
 	p.At = o.At
 	diffFacts(p.Facts, o.Facts, func(old, next Object) { changed = append(changed, Change{old, next}) })

@@ -75,8 +75,66 @@ func TestAnErrorJustAfterFactsLosesNeither(t *testing.T) {
 		store := fleet.NewStore(nil)
 		settled(store, see("nodes"))
 		s := settled(store, see("pods/x", pod("x", "a", 0)), fleet.Observation{Source: "kube/a", Scope: "pods/x", At: time.Now(), Err: errors.New("cut")})
-		if p, _ := s.Part("kube/a", "pods/x"); len(p.Facts) != 1 || p.Err != "cut" {
+		if p, _ := s.Part("kube/a", "pods/x"); len(p.Facts) != 1 || p.Err != "cut" || p.Partial || !p.Stale(s.At) {
 			t.Errorf("part %+v", p)
+		}
+	})
+}
+
+// All that follows comes before one snapshot is made of it.
+func TestErrorsJustAfterFactsLoseNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := fleet.NewStore(nil)
+		settled(store, see("nodes"))
+		began := time.Now()
+		failed := func(after time.Duration, says string) fleet.Observation {
+			return fleet.Observation{Source: "kube/a", Scope: "pods/x", At: began.Add(after), Err: errors.New(says)}
+		}
+		s := settled(store, see("pods/x", pod("x", "a", 0)), failed(time.Millisecond, "cut"), failed(2*time.Millisecond, "refused"))
+		p, _ := s.Part("kube/a", "pods/x")
+		if len(p.Facts) != 1 || p.Err != "refused" || !p.At.Equal(began) || !p.ErrAt.Equal(began.Add(time.Millisecond)) {
+			t.Errorf("good, bad, bad: %+v", p)
+		}
+		s = settled(store, failed(0, "cut"), see("pods/x", pod("x", "a", 0), pod("x", "b", 0)))
+		if p, _ = s.Part("kube/a", "pods/x"); len(p.Facts) != 2 || p.Err != "" {
+			t.Errorf("bad, good: %+v", p)
+		}
+	})
+}
+
+// One object that cannot be read does not make the others old; that nothing can be read any more does.
+func TestAFailureInPartIsNotStale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := fleet.NewStore(nil)
+		partly := see("pods/x", pod("x", "a", 0))
+		partly.Err = &fleet.Trouble{Doing: "reading pods", Cause: errors.New("pod b is odd"), Fix: "look at b"}
+		s := settled(store, partly)
+		p, _ := s.Part("kube/a", "pods/x")
+		if !p.Partial || p.Failing() || p.Stale(s.At) || s.Failing("kube/a", "pods/x") || p.Err != "reading pods: pod b is odd" || p.Fix != "look at b" {
+			t.Errorf("part %+v", p)
+		}
+		if again, _ := settled(store, see("pods/x", pod("x", "a", 0))).Part("kube/a", "pods/x"); again.Partial || again.Err != "" || !again.ErrAt.IsZero() {
+			t.Errorf("after a good look: %+v", again)
+		}
+		settled(store, partly)
+		whole := fleet.Observation{Source: "kube/a", Scope: "pods/x", At: time.Now(), Err: errors.New("403")}
+		s = settled(store, whole)
+		if p, _ = s.Part("kube/a", "pods/x"); p.Partial || !p.Failing() || !p.Stale(s.At) || !s.Failing("kube/a", "pods/x") || !p.ErrAt.Equal(whole.At) || len(p.Facts) != 1 {
+			t.Errorf("after a look that saw nothing: %+v", p)
+		}
+		s = settled(store, partly)
+		if p, _ = s.Part("kube/a", "pods/x"); !p.Partial || p.Stale(s.At) {
+			t.Errorf("seen in part again: %+v", p)
+		}
+	})
+}
+
+func TestASourceThatDiedFailsInAllItsScopes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := fleet.NewStore(nil)
+		s := settled(store, see("pods/x", pod("x", "a", 0)), fleet.Observation{Source: "kube/a", At: time.Now(), Err: errors.New("panic")})
+		if !s.Failing("kube/a", "pods/x") || s.Failing("kube/b", "pods/x") {
+			t.Error("not the scopes of the source that died count as failing, or others do")
 		}
 	})
 }

@@ -33,6 +33,7 @@ type part struct {
 	Err          string            `json:"error,omitempty"`
 	Fix          string            `json:"fix,omitempty"`
 	ErrAt        time.Time         `json:"errorSince,omitzero"`
+	Partial      bool              `json:"partial,omitempty"`
 	Unconfigured bool              `json:"unconfigured,omitempty"`
 	Objects      []json.RawMessage `json:"objects"`
 }
@@ -52,7 +53,7 @@ func EncodeSnapshot(s *fleet.Snapshot) ([]byte, error) {
 		}
 		out.Parts[i] = part{
 			Source: p.Source, Scope: p.Scope, Kind: p.Kind, At: p.At, Every: p.Every, Err: p.Err, Fix: p.Fix,
-			ErrAt: p.ErrAt, Unconfigured: p.Unconfigured, Objects: objects,
+			ErrAt: p.ErrAt, Partial: p.Partial, Unconfigured: p.Unconfigured, Objects: objects,
 		}
 	}
 	return json.MarshalIndent(out, "", "  ")
@@ -81,7 +82,7 @@ func DecodeSnapshot(b []byte) (*fleet.Snapshot, error) {
 		}
 		parts[i] = fleet.Part{
 			Source: p.Source, Scope: p.Scope, Kind: p.Kind, At: p.At, Every: p.Every, Err: p.Err, Fix: p.Fix,
-			ErrAt: p.ErrAt, Unconfigured: p.Unconfigured, Facts: facts,
+			ErrAt: p.ErrAt, Partial: p.Partial, Unconfigured: p.Unconfigured, Facts: facts,
 		}
 		// Whoever reads a snapshot searches it.
 		slices.SortStableFunc(facts, fleet.Compare)

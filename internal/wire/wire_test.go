@@ -83,6 +83,7 @@ func everything(t testing.TB) *fleet.Snapshot {
 			Err: "it fails", Fix: "mend it", ErrAt: at.Add(-time.Minute),
 		})
 	}
+	parts[0].Partial = true
 	parts = append(parts, fleet.Part{Source: "kube", Err: "nothing there", Fix: "put it there", ErrAt: at, Unconfigured: true})
 	return fleet.NewSnapshot(42, at, parts, []fleet.Link{*filled[fleet.Link]()}, []fleet.Finding{*filled[fleet.Finding]()})
 }
