@@ -9,6 +9,7 @@ import (
 
 	"strata/internal/connect"
 	"strata/internal/fleet"
+	"strata/internal/sh"
 )
 
 // Action is something strata can do to one object: a comparable value made of a target and parameters, never a client.
@@ -54,6 +55,9 @@ type Plan struct {
 	NoUndo  string   // why there is no undo, or what to do instead
 }
 
+// Line is the command as it can be pasted into a shell.
+func (p Plan) Line() string { return sh.Quote(p.Command...) }
+
 // against lists the shown findings on an action's target and on what that stands on, but for those it would remedy.
 func against(s *fleet.Snapshot, a Action) []string {
 	var says []string
@@ -61,6 +65,24 @@ func against(s *fleet.Snapshot, a Action) []string {
 		for f := range s.FindingsOn(about) {
 			if f.Shown && f.Severity > fleet.Info && !slices.Contains(f.Remedies, a.Name()) {
 				says = append(says, f.Says)
+			}
+		}
+	}
+	return append(says, elsewhere(s)...)
+}
+
+// elsewhereShown is how many findings on hosts a plan lists that are not known to be below its target.
+const elsewhereShown = 3
+
+// elsewhere lists what is wrong with hosts: a hot or swapping machine speaks against starting something even where
+// nothing tells that the target runs on it.
+func elsewhere(s *fleet.Snapshot) (says []string) {
+	for i := range s.Findings {
+		f := &s.Findings[i]
+		switch f.About.Kind {
+		case fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem:
+			if f.Shown && f.Under == "" && f.Severity > fleet.Info && len(says) < elsewhereShown {
+				says = append(says, "elsewhere: "+f.Says)
 			}
 		}
 	}

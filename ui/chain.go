@@ -31,7 +31,8 @@ const aboveShown = 12
 func chainPage(r fleet.Ref) *pager {
 	return &pager{
 		pick:  true,
-		title: func(*Model) string { return "Chain of " + clean(r.String()) },
+		about: r,
+		title: func(m *Model) string { return "Chain of " + m.called(r) },
 		lines: func(m *Model, w int) []line {
 			c := &m.screen.scene
 			var out []line

@@ -12,12 +12,8 @@ import (
 // detailPage shows everything known of an object: what is found about it, its history, its events, all of its fields.
 func detailPage(r fleet.Ref) *pager {
 	return &pager{
-		title: func(m *Model) string {
-			if o, ok := m.screen.scene.s.Get(r); ok {
-				return clean(string(r.Kind) + " " + nameOf(o))
-			}
-			return clean(r.String())
-		},
+		about: r,
+		title: func(m *Model) string { return m.called(r) },
 		lines: func(m *Model, w int) []line {
 			c := &m.screen.scene
 			o, ok := c.s.Get(r)

@@ -43,13 +43,13 @@ func parseWord(s string) (w word, err error) {
 		w.column, s = strings.ToLower(col), rest
 	}
 	if !strings.ContainsAny(s, `^$*+?()[]{}|\`) {
-		w.plain = strings.ToLower(s)
+		w.plain = lower(s)
 		return w, nil
 	}
 	w.re, err = regexp.Compile("(?i)" + s)
 	if err != nil {
 		// Half-typed expressions are looked for as they stand.
-		w.plain = strings.ToLower(s)
+		w.plain = lower(s)
 		return w, fmt.Errorf("filter %q is no regular expression: looking for it as text", s)
 	}
 	return w, nil
@@ -79,6 +79,18 @@ func (f filter) stricter(before filter) bool {
 		}
 	}
 	return true
+}
+
+// volatile reports whether the filter looks at columns that may change while the object does not: ages, causes.
+func (f filter) volatile(cols []column) bool {
+	for _, w := range f.words {
+		for i := range cols {
+			if w.column != "" && !cols[i].search && strings.HasPrefix(strings.ToLower(cols[i].title), w.column) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // match tells whether a row passes. Plain words are looked for in its hay when there is one; else the columns are asked for
@@ -155,6 +167,15 @@ func indexFold(s string, lower byte) int {
 		return upper
 	}
 	return i
+}
+
+// lower is lower case in ASCII only, as the texts are that it is compared with.
+func lower(s string) string {
+	b := []byte(s)
+	for i := range b {
+		b[i] = lowerASCII(b[i])
+	}
+	return string(b)
 }
 
 func lowerASCII(b byte) byte {

@@ -7,7 +7,6 @@ import (
 
 	"charm.land/lipgloss/v2"
 
-	"strata/internal/diagnose"
 	"strata/internal/fleet"
 )
 
@@ -62,7 +61,7 @@ func (m *Model) compose(screen string, d overlay, w, h int) string {
 	if len(inner) == 0 {
 		return screen
 	}
-	x, y := (w-lipgloss.Width(inner[0]))/2, max(1, (h-len(inner))/3)
+	x, y := max(0, (w-lipgloss.Width(inner[0]))/2), max(1, (h-len(inner))/3)
 	return lipgloss.NewCompositor(lipgloss.NewLayer(screen), lipgloss.NewLayer(strings.Join(inner, "\n")).X(x).Y(y).Z(1)).Render()
 }
 
@@ -83,8 +82,8 @@ func (m *Model) columns(w, h int, cols [][]int) (boxes []box) {
 	x := 0
 	for i, col := range cols {
 		cw := (w - x) / (len(cols) - i)
-		upper := m.panes[col[0]].want()
-		lower := m.panes[col[1]].want()
+		upper := m.panes[col[0]].want(&m.screen.scene, cw)
+		lower := m.panes[col[1]].want(&m.screen.scene, cw)
 		// The pane that needs less gives the rest to the other, but neither gets less than a third.
 		top := h / 2
 		if upper < top {
@@ -98,8 +97,17 @@ func (m *Model) columns(w, h int, cols [][]int) (boxes []box) {
 	return boxes
 }
 
-// want is the height a table needs to show all its rows.
-func (t *table) want() int { return t.ord.size() + 3 }
+// want is the height a table needs to show all its rows, or why there are none.
+func (t *table) want(c *scene, w int) int {
+	if t.ord.size() > 0 {
+		return t.ord.size() + 3
+	}
+	n := 3
+	for _, s := range t.nothing(c) {
+		n += len(wrap(s, max(1, w-4)))
+	}
+	return n
+}
 
 // grid draws the panes side by side.
 func (m *Model) grid(c *scene, w, h int) []string {
@@ -161,8 +169,14 @@ func (m *Model) framed(c *scene, b box, many bool) []string {
 	return append(lines, rule(c.t, b.w, edge, corners[2], corners[3], "", plain, says, ink))
 }
 
+// count is the one figure that matters. Of what was never seen there is none.
 func (t *table) count(c *scene) string {
-	if t.view.count == nil {
+	seen := t.view.list != nil
+	for i := range c.s.Parts {
+		p := &c.s.Parts[i]
+		seen = seen || t.view.covers(p) && !p.At.IsZero()
+	}
+	if t.view.count == nil || !seen {
 		return ""
 	}
 	return t.view.count(c)
@@ -225,166 +239,6 @@ func (t *table) origin(c *scene) (string, ink) {
 	return strings.Join(says, ", "), style
 }
 
-// header is the first line: name, mode, worst state of each layer, clock.
-func (m *Model) header(c *scene, w int) string {
-	left := (&pen{t: c.t}).put(bold, " strata ")
-	if m.o.ReadOnly != "" {
-		left.put(readInk, " READ-ONLY ")
-	} else {
-		left.put(writeInk, " WRITE ")
-	}
-	if m.screen.frozen {
-		left.put(warnInk, " FROZEN "+coarse(c.now(), m.screen.newest.At)+" ")
-	}
-	right := &pen{t: c.t}
-	for _, l := range layers(c) {
-		right.put(dim, l.name+" ").put(l.ink, l.says).put(plain, "  ")
-	}
-	clock := "--:--:--"
-	if !c.now().IsZero() {
-		clock = m.screen.newest.At.Local().Format("15:04:05")
-	}
-	right.put(bold, clock).put(plain, " ")
-	if room := w - left.n - right.n - 2; room > 6 {
-		left.put(dim, " "+fit(m.o.Title, min(room, width(m.o.Title)), false))
-	}
-	if left.n+right.n > w {
-		right = (&pen{t: c.t}).put(bold, clock).put(plain, " ")
-	}
-	if left.n+right.n > w {
-		right = &pen{t: c.t}
-	}
-	return left.to(w-right.n).String() + right.String()
-}
-
-// tabs stand above a single pane: the panes of the overview with the worst state in each.
-func (m *Model) tabs(c *scene, w int) string {
-	p := &pen{t: c.t}
-	for i := 0; i < overviewPanes; i++ {
-		v := m.panes[i].view
-		var t fleet.Tally
-		for _, k := range v.kinds {
-			for state, n := range c.s.Tally(k) {
-				t[state] += n
-			}
-		}
-		style := dim
-		if i == m.focus {
-			style = accent
-		}
-		says, ink := c.tally(t)
-		if p.n+width(v.name)+width(says)+5 > w {
-			break
-		}
-		p.put(style, " "+strconv.Itoa(i+1)+" "+v.name+" ").put(ink, says).put(plain, " ")
-	}
-	return p.to(w).String()
-}
-
-// tally says the worst state and how many have it. What cannot be known stands beside what is fine, not above it.
-func (c *scene) tally(t fleet.Tally) (string, ink) {
-	worst := t.Worst()
-	says := c.t.glyph(worst)
-	switch {
-	case t.Total() == 0:
-		return "", dim
-	case worst == fleet.StateBad || worst == fleet.StateWarn:
-		says += strconv.Itoa(t[worst])
-	case worst == fleet.StateUnknown && t[fleet.StateOK] > 0:
-		return c.t.glyph(fleet.StateOK) + says + strconv.Itoa(t[fleet.StateUnknown]), okInk
-	}
-	return says, c.t.state(worst)
-}
-
-type layer struct {
-	name, says string
-	ink        ink
-}
-
-// layers gives the worst state of each layer that is seen at all.
-func layers(c *scene) (out []layer) {
-	for _, l := range []struct {
-		name  string
-		kinds []fleet.Kind
-	}{
-		{"pods", []fleet.Kind{fleet.KindPod}},
-		{"nodes", []fleet.Kind{fleet.KindNode}},
-		{"servers", []fleet.Kind{fleet.KindServer}},
-		{"nova", []fleet.Kind{fleet.KindCompute, fleet.KindHypervisor}},
-		{"hosts", []fleet.Kind{fleet.KindHost, fleet.KindFilesystem}},
-		{"heat", []fleet.Kind{fleet.KindSensor}},
-		{"disks", []fleet.Kind{fleet.KindDisk}},
-	} {
-		var t fleet.Tally
-		stale := false
-		for i := range c.s.Parts {
-			p := &c.s.Parts[i]
-			for _, k := range l.kinds {
-				if p.Kind == k {
-					for s, n := range p.Tally {
-						t[s] += n
-					}
-					stale = stale || p.Stale(c.now())
-				}
-			}
-		}
-		if t.Total() == 0 {
-			continue
-		}
-		says, style := c.tally(t)
-		if stale {
-			says, style = c.t.stale()+says, dim
-		}
-		out = append(out, layer{l.name, says, style})
-	}
-	return out
-}
-
-// root is the second line: what to look at first, or that all is quiet.
-func (m *Model) root(c *scene, w int) string {
-	p := &pen{t: c.t}
-	if f, ok := diagnose.Root(c.s); ok {
-		style := c.t.state(f.Severity.State())
-		p.put(style, " "+c.t.glyph(f.Severity.State())+" ")
-		return p.put(style, fit(clean(f.Says), w-p.n, false)).to(w).String()
-	}
-	var failing, answered int
-	for i := range c.s.Parts {
-		switch part := &c.s.Parts[i]; {
-		case part.Err != "" && !part.Unconfigured:
-			failing++
-		case part.Err == "":
-			answered++
-		}
-	}
-	switch {
-	case failing > 0:
-		p.put(warnInk, fit(fmt.Sprintf(" %s %d sources or scopes cannot be read: what they hold is not judged  (:sources)", c.t.glyph(fleet.StateWarn), failing), w, false))
-	case answered == 0:
-		p.put(dim, fit(" "+c.t.glyph(fleet.StateUnknown)+" waiting for the first answers", w, false))
-	default:
-		p.put(okInk, " "+c.t.glyph(fleet.StateOK)).put(dim, fit(" no finding: "+census(c), w-2, false))
-	}
-	return p.to(w).String()
-}
-
-func census(c *scene) string {
-	var says []string
-	for _, k := range []fleet.Kind{fleet.KindServer, fleet.KindNode, fleet.KindPod, fleet.KindHost, fleet.KindDisk} {
-		if n := c.s.Tally(k).Total(); n > 0 {
-			says = append(says, fmt.Sprintf("%d %s", n, plural(string(k), n)))
-		}
-	}
-	return strings.Join(says, ", ")
-}
-
-func plural(s string, n int) string {
-	if n == 1 {
-		return s
-	}
-	return s + "s"
-}
-
 // footer is the last line: what is being typed, what was said, or the keys that matter here.
 func (m *Model) footer(c *scene, w int) string {
 	p := &pen{t: c.t}
@@ -393,8 +247,12 @@ func (m *Model) footer(c *scene, w int) string {
 		return m.prompt.draw(m, w)
 	case m.status.text != "":
 		p.put(m.status.ink, fit(" "+m.status.text, w, false))
+	case len(m.over) > 0: // their keys stand in their border
 	default:
 		for _, b := range m.hints {
+			if b[0] == "m" && m.o.ReadOnly != "" {
+				continue
+			}
 			if p.n+width(b[0])+len(b[1])+3 > w {
 				break
 			}

@@ -38,8 +38,8 @@ func bindings() []binding {
 	return []binding{
 		{keys: []string{"?"}, help: "this help, with every key and why it may be disabled", hint: "help", do: func(m *Model) tea.Cmd { m.open(helpPage()); return nil }},
 		{keys: []string{"enter"}, help: "deeper: the object's layer below, a finding's card; details where there is nothing below", hint: "deeper", why: needRow, do: (*Model).deeper},
-		{keys: []string{"d"}, help: "details: everything known, for servers with nova's action history", hint: "details", why: needRow, do: func(m *Model) tea.Cmd { m.open(detailPage(m.table().at.Ref())); return nil }},
-		{keys: []string{"x"}, help: "chain: what it stands on, layer by layer, and what stands on it", hint: "chain", why: needRow, do: func(m *Model) tea.Cmd { m.open(chainPage(m.table().at.Ref())); return nil }},
+		{keys: []string{"d"}, help: "details: everything known, for servers with nova's action history", hint: "details", why: needObject, do: page(detailPage)},
+		{keys: []string{"x"}, help: "chain: what it stands on, layer by layer, and what stands on it", hint: "chain", why: needObject, do: page(chainPage)},
 		{keys: []string{"m"}, help: "actions on the row, or on all marked rows", hint: "actions", why: needHands, do: (*Model).actions},
 		{keys: []string{"/"}, help: "filter: text, regex, !not, column:text; words must all match", hint: "filter", do: func(m *Model) tea.Cmd { m.prompt = filterPrompt(m); return nil }},
 		{keys: []string{":"}, help: "command, completed with tab", hint: "command", do: func(m *Model) tea.Cmd { m.prompt = commandPrompt(); return nil }},
@@ -59,10 +59,12 @@ func bindings() []binding {
 		{keys: []string{"shift+right", ">"}, help: "sort by the next column", do: func(m *Model) tea.Cmd { m.table().sortNext(1); return nil }},
 		{keys: []string{"shift+left", "<"}, help: "sort by the column before; before the first is worst first", do: func(m *Model) tea.Cmd { m.table().sortNext(-1); return nil }},
 		{keys: []string{"O"}, help: "turn the order round", do: func(m *Model) tea.Cmd { m.table().sortBy(m.table().sort); return nil }},
-		{keys: []string{"y"}, help: "the object as JSON; again as YAML", why: needRow, do: func(m *Model) tea.Cmd { m.open(rawPage(m.table().at.Ref())); return nil }},
-		{keys: []string{"c"}, help: "copy the object's name or id to your own clipboard (OSC 52)", why: needRow, do: func(m *Model) tea.Cmd { return m.copy(m.table().at.Ref().Name) }},
+		{keys: []string{"!"}, help: "only what is not fine, and back", do: func(m *Model) tea.Cmd { m.table().onlyFaults(); return nil }},
+		{keys: []string{"y"}, help: "the object as JSON; again as YAML", why: needObject, do: page(rawPage)},
+		{keys: []string{"c"}, help: "copy the object's name or id to your own clipboard (OSC 52)", why: needRow, do: func(m *Model) tea.Cmd { return m.copy(copied(m.table().at)) }},
 		{keys: []string{"f"}, help: "freeze the screen; data goes on coming in behind it", do: (*Model).freeze},
 		{keys: []string{"ctrl+r"}, help: "look again now at the sources of this pane", do: (*Model).refresh},
+		{keys: []string{"ctrl+l"}, help: "draw the screen anew", do: func(*Model) tea.Cmd { return tea.ClearScreen }},
 		{keys: []string{"q"}, help: "quit, from the overview; else back", do: (*Model).leaveOrQuit},
 		{keys: []string{"ctrl+c"}, help: "twice: quit from anywhere", do: nil},
 		{keys: []string{"ctrl+z"}, help: "suspend; fg comes back", do: func(*Model) tea.Cmd { return tea.Suspend }},
@@ -72,15 +74,16 @@ func bindings() []binding {
 // key handles a key press.
 func (m *Model) key(msg tea.KeyPressMsg) tea.Cmd {
 	k := msg.String()
+	armed := m.armed
+	m.armed = ""
 	if k == "ctrl+c" {
-		if m.quit {
+		if armed == k {
 			return tea.Quit
 		}
-		m.quit = true
-		m.say(warnInk, "ctrl-c once more quits")
+		m.armed = k
+		m.say(warnInk, "ctrl-c once more quits"+m.unseen())
 		return nil
 	}
-	m.quit = false
 	if m.prompt != nil {
 		return m.promptKey(msg)
 	}
@@ -102,6 +105,7 @@ func (m *Model) key(msg tea.KeyPressMsg) tea.Cmd {
 				m.say(warnInk, b.show(&m.o.Theme)+": "+why)
 				return nil
 			}
+			m.armed = armed
 			cmd := b.do(m)
 			m.look()
 			return cmd
@@ -117,11 +121,56 @@ func needRow(m *Model) string {
 	return ""
 }
 
+// needObject: findings have one, what they are about; a source's scope has none.
+func needObject(m *Model) string {
+	if why := needRow(m); why != "" {
+		return why
+	}
+	if _, ok := m.table().subject(); !ok {
+		return "this row is no object; enter shows all of it"
+	}
+	return ""
+}
+
 func needHands(m *Model) string {
 	if m.o.ReadOnly != "" {
 		return "read-only: " + m.o.ReadOnly
 	}
-	return needRow(m)
+	if len(m.table().marks) > 0 {
+		return ""
+	}
+	return needObject(m)
+}
+
+// page opens a page about the object under the cursor.
+func page(of func(fleet.Ref) *pager) func(*Model) tea.Cmd {
+	return func(m *Model) tea.Cmd {
+		if r, ok := m.table().subject(); ok {
+			m.open(of(r))
+		}
+		return nil
+	}
+}
+
+// copied is what "c" copies of a row.
+func copied(o fleet.Object) string {
+	switch o := o.(type) {
+	case *fleet.Finding:
+		return o.Says
+	case scopeRow:
+		return o.part.Err + "\n" + o.part.Fix
+	case *fleet.Sensor:
+		return nameOf(o)
+	}
+	return o.Ref().Name
+}
+
+// unseen says that actions are running, for who is about to leave.
+func (m *Model) unseen() string {
+	if n := len(m.runs.now); n > 0 {
+		return "; " + itoa(n) + " actions are not seen to work yet"
+	}
+	return ""
 }
 
 // number goes to a pane: focus when it is on the screen, the whole screen when it is not.
@@ -157,8 +206,12 @@ func (m *Model) rows() int {
 // deeper goes one layer down, or shows what there is to know.
 func (m *Model) deeper() tea.Cmd {
 	at := m.table().at
-	if f, ok := at.(*fleet.Finding); ok {
-		m.open(cardPage(f.Key()))
+	switch o := at.(type) {
+	case *fleet.Finding:
+		m.open(cardPage(o.Key()))
+		return nil
+	case scopeRow:
+		m.open(scopePage(o.part.Source, o.part.Scope))
 		return nil
 	}
 	for _, r := range under(&m.screen.scene, at) {
@@ -183,13 +236,14 @@ func (m *Model) mark() tea.Cmd {
 
 func (m *Model) escape() tea.Cmd {
 	t := m.table()
+	m.status = said{}
 	switch {
-	case m.status.text != "":
-		m.status = said{}
 	case len(t.marks) > 0:
 		clear(t.marks)
 	case len(t.filter.words) > 0:
 		t.setFilter(filter{})
+	case t.faults:
+		t.onlyFaults()
 	default:
 		m.leave()
 	}
@@ -200,12 +254,21 @@ func (m *Model) leaveOrQuit() tea.Cmd {
 	if m.leave() {
 		return nil
 	}
+	if says := m.unseen(); says != "" && m.armed != "q" {
+		m.armed = "q"
+		m.say(warnInk, "q once more quits"+says)
+		return nil
+	}
 	return tea.Quit
 }
 
 func (m *Model) copy(s string) tea.Cmd {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = clean(lines[i])
+	}
 	m.say(plain, "copied "+s)
-	return tea.SetClipboard(s)
+	return tea.SetClipboard(strings.Join(lines, "\n"))
 }
 
 func (m *Model) freeze() tea.Cmd {
@@ -232,6 +295,9 @@ func (m *Model) refresh() tea.Cmd {
 // mouse focuses, selects and scrolls.
 func (m *Model) mouse(msg tea.MouseMsg) {
 	at := msg.Mouse()
+	if m.prompt != nil {
+		return // what is being typed belongs to its pane
+	}
 	if n := len(m.over); n > 0 {
 		if p, ok := m.over[n-1].(*pager); ok {
 			p.wheel(at.Button)
@@ -254,7 +320,7 @@ func (m *Model) mouse(msg tea.MouseMsg) {
 				return
 			}
 			m.focus = b.pane
-			if y >= 2 && t.top+y-2 < t.ord.size() {
+			if y >= 2 && y < b.h-1 && t.top+y-2 < t.ord.size() {
 				t.move(t.top + y - 2 - t.cursor)
 			}
 			m.look()

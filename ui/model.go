@@ -4,6 +4,7 @@ package ui
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -40,7 +41,8 @@ type Model struct {
 	prompt *prompt
 	status said
 	runs   runs
-	quit   bool        // ctrl-c was pressed once
+	armed  string      // the key that quits when it is pressed once more
+	said   []string    // commands, newest last
 	hints  [][2]string // keys and words of the footer
 	making bool        // an index for filters is being made
 }
@@ -61,9 +63,10 @@ type screen struct {
 
 // place is where the reader was, for going back.
 type place struct {
-	focus int
-	zoom  bool
-	at    fleet.Ref
+	focus  int
+	zoom   bool
+	at     fleet.Ref
+	filter filter
 }
 
 // said is the last thing the cockpit told its reader.
@@ -137,6 +140,7 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.screen.w, m.screen.h = msg.Width, msg.Height
 	case snapshotMsg:
 		m.screen.newest = msg.s
+		m.expire(msg.s.At)
 		if !m.screen.frozen {
 			m.show(msg.s)
 		}
@@ -156,7 +160,7 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.key(msg)
 	case tea.PasteMsg:
 		if m.prompt != nil {
-			m.typed(m.prompt.line + clean(msg.Content))
+			m.typed(m.prompt.line + clean(strings.TrimSpace(msg.Content)))
 		}
 	case tea.MouseMsg:
 		m.mouse(msg)
@@ -186,12 +190,20 @@ func (m *Model) show(s *fleet.Snapshot) {
 	m.screen.newest = s
 	stale := map[scopeOf]bool{}
 	for i := range s.Parts {
-		if p := &s.Parts[i]; p.Stale(s.At) {
+		switch p := &s.Parts[i]; {
+		case p.Scope == "" && p.Err != "" && !p.Unconfigured:
+			stale[scopeOf{p.Source, everything}] = true // the source itself broke down
+		case p.Stale(s.At):
 			stale[scopeOf{p.Source, p.Kind}] = true
 		}
 	}
 	m.screen.scene = scene{s: s, t: &m.o.Theme, running: m.runs.now, stale: stale}
-	if s.At.After(m.status.till) {
+	m.expire(s.At)
+}
+
+// expire takes back what was said a while ago.
+func (m *Model) expire(now time.Time) {
+	if now.After(m.status.till) {
 		m.status = said{}
 	}
 }
@@ -232,7 +244,7 @@ func (m *Model) table() *table { return m.panes[m.focus] }
 
 // say tells the reader something for a while.
 func (m *Model) say(i ink, text string) {
-	m.status = said{clean(text), i, m.screen.scene.now().Add(8 * time.Second)}
+	m.status = said{clean(text), i, m.screen.newest.At.Add(8 * time.Second)}
 }
 
 // look tells the sources what is being looked at, so that they know it deeper.
@@ -244,11 +256,11 @@ func (m *Model) look() {
 
 // visit goes to a pane, remembering where the reader was.
 func (m *Model) visit(focus int, zoom bool) {
-	here := place{focus: m.focus, zoom: m.zoom}
+	here := place{focus: m.focus, zoom: m.zoom, filter: m.table().filter}
 	if at := m.table().at; at != nil {
 		here.at = at.Ref()
 	}
-	if len(m.back) == 0 || m.back[len(m.back)-1] != here {
+	if n := len(m.back); n == 0 || m.back[n-1].focus != here.focus || m.back[n-1].zoom != here.zoom || m.back[n-1].at != here.at {
 		m.back = append(m.back, here)
 	}
 	m.focus, m.zoom = focus, zoom
@@ -257,8 +269,16 @@ func (m *Model) visit(focus int, zoom bool) {
 // leave goes back to where the reader was before, and to the overview from there.
 func (m *Model) leave() bool {
 	if n := len(m.back); n > 0 {
-		m.focus, m.zoom = m.back[n-1].focus, m.back[n-1].zoom
-		m.back = m.back[:n-1]
+		p := m.back[n-1]
+		m.focus, m.zoom, m.back = p.focus, p.zoom, m.back[:n-1]
+		t := m.table()
+		t.follow(&m.screen.scene)
+		if t.filter.text != p.filter.text {
+			t.setFilter(p.filter)
+		}
+		if o, ok := m.screen.scene.s.Get(p.at); ok {
+			t.to(o)
+		}
 		return true
 	}
 	if m.zoom || m.focus >= overviewPanes {
@@ -292,13 +312,10 @@ func (m *Model) jumpTo(i int, o fleet.Object) bool {
 	if !t.shows(kindOf(o)) {
 		return false
 	}
+	m.visit(i, true) // before the filter and the cursor there are changed, so that they can come back
 	t.setFilter(filter{})
 	t.follow(&m.screen.scene)
-	if !t.to(o) {
-		return false
-	}
-	m.visit(i, true)
-	return true
+	return t.to(o)
 }
 
 func (m *Model) pane(name string) (int, bool) {

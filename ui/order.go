@@ -35,6 +35,8 @@ type order struct {
 	all     []row                                // sorted
 	kept    []int32                              // where in all the rows are that keep keeps
 	scratch *[]row                               // room to sort in, shared by all tables
+	hay     func(fleet.Object) string            // makes the hay of one more row, once those of all were made
+	bare    int                                  // rows without hay, about
 	seen    *fleet.Snapshot
 }
 
@@ -143,6 +145,7 @@ func (o *order) rebuild(s *fleet.Snapshot) {
 			}
 		}
 	}
+	o.bare = len(o.all)
 	o.sort(inOrder)
 }
 
@@ -236,6 +239,9 @@ func (o *order) change(old, next fleet.Object) {
 		return
 	}
 	r := o.row(next, next.Health().State)
+	if o.hay != nil {
+		r.hay = o.hay(next)
+	}
 	to := o.place(&r)
 	if from < 0 {
 		o.all = slices.Insert(o.all, to, r)

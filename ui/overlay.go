@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -23,10 +24,10 @@ func (m *Model) close() {
 }
 
 // page returns the page on the screen, which may have a dialog over it.
-func (m *Model) page() (overlay, bool) {
+func (m *Model) page() (*pager, bool) {
 	for i := len(m.over) - 1; i >= 0; i-- {
-		if _, ok := m.over[i].(*pager); ok {
-			return m.over[i], true
+		if p, ok := m.over[i].(*pager); ok {
+			return p, true
 		}
 	}
 	return nil, false
@@ -41,90 +42,68 @@ func (m *Model) dialog() (overlay, bool) {
 	return nil, false
 }
 
-// line is a line of a page. One with a ref can be gone to.
-type line struct {
-	cells []cell
-	ref   fleet.Ref
-}
-
-func says(i ink, text string) line { return line{cells: []cell{{text, i}}} }
-
 // pager shows lines that are made anew from each snapshot.
 type pager struct {
 	title   func(m *Model) string
 	lines   func(m *Model, w int) []line
 	copies  func(m *Model) string // what "c" copies
 	flip    func()                // what "y" does
+	about   fleet.Ref             // whose page it is, if it is an object's
+	pick    bool                  // lines are picked with the cursor
 	top     int
-	cursor  int
-	pick    bool // lines are picked with the cursor
+	cursor  int // the line picked, before wrapping
 	height  int
-	total   int
 	targets []fleet.Ref
+	from    []int // which line each drawn one came from
 }
 
 func (p *pager) draw(m *Model, w, h int) []string {
 	t := &m.o.Theme
-	inner := w - 4
-	lines := p.lines(m, inner)
-	p.total, p.height = len(lines), max(1, h-2)
+	lines := p.lines(m, w-4)
 	p.targets = p.targets[:0]
 	for _, l := range lines {
 		p.targets = append(p.targets, l.ref)
 	}
-	p.cursor = max(0, min(p.cursor, p.total-1))
+	p.cursor = max(0, min(p.cursor, len(lines)-1))
+	lines, p.from = wrapAll(lines, w-4)
+	p.height = max(1, h-2)
 	if p.pick {
-		p.top = min(p.top, p.cursor)
-		p.top = max(p.top, p.cursor-p.height+1)
+		first := slices.Index(p.from, p.cursor)
+		p.top = max(min(p.top, first), first-p.height+1)
 	}
-	p.top = max(0, min(p.top, p.total-p.height))
-	bar := (&pen{t: t}).put(accent, t.or("│", "|")).String()
-	foot := "esc back  ↑↓ scroll"
+	p.top = max(0, min(p.top, len(lines)-p.height))
+	shown := lines[min(p.top, len(lines)):]
+	where := ""
+	if len(lines) > p.height {
+		where = itoa(p.top+1) + "-" + itoa(min(len(lines), p.top+p.height)) + " of " + itoa(len(lines))
+	}
+	return framedLines(t, p.title(m), where, p.foot(t), shown, w, h, func(i int) bool {
+		return p.pick && p.from[p.top+i] == p.cursor
+	})
+}
+
+func (p *pager) foot(t *Theme) string {
+	foot := "esc back  " + t.or("↑↓", "up/down") + " scroll"
 	if p.copies != nil {
 		foot += "  c copy"
 	}
 	if p.pick {
 		foot += "  enter go there"
 	}
-	if t.ascii {
-		foot = strings.ReplaceAll(foot, "↑↓", "up/down")
+	if p.flip != nil {
+		foot += "  y JSON or YAML"
+	} else if p.about != (fleet.Ref{}) {
+		foot += "  d details  x chain  y raw  m actions"
 	}
-	out := []string{rule(t, w, accent, t.or("╭", "+"), t.or("╮", "+"), p.title(m), accent, p.where(), dim)}
-	for i := p.top; i < p.top+p.height; i++ {
-		row := &pen{t: t}
-		row.put(plain, " ")
-		if i < len(lines) {
-			for _, c := range lines[i].cells {
-				room := inner - (row.n - 1)
-				s := clean(c.text)
-				if width(s) > room {
-					s = fit(s, room, false)
-				}
-				if p.pick && i == p.cursor {
-					row.mark(c.ink, s)
-				} else {
-					row.put(c.ink, s)
-				}
-			}
-		}
-		out = append(out, bar+row.to(w-2).String()+bar)
-	}
-	return append(out, rule(t, w, accent, t.or("╰", "+"), t.or("╯", "+"), "", plain, foot, dim))
-}
-
-func (p *pager) where() string {
-	if p.total <= p.height {
-		return ""
-	}
-	return itoa(p.top+1) + "-" + itoa(min(p.total, p.top+p.height)) + " of " + itoa(p.total)
+	return foot
 }
 
 func (p *pager) scroll(by int) {
 	if p.pick {
-		p.cursor = max(0, min(p.cursor+by, p.total-1))
+		p.cursor = max(0, min(p.cursor+by, len(p.targets)-1))
 		return
 	}
-	p.top = max(0, min(p.top+by, p.total-p.height))
+	p.top = max(0, min(p.top+by, len(p.from)-p.height))
 }
 
 func (p *pager) wheel(b tea.MouseButton) {
@@ -149,24 +128,63 @@ func (p *pager) key(m *Model, k string) tea.Cmd {
 	case "pgdown", "space":
 		p.scroll(p.height)
 	case "g", "home":
-		p.scroll(-p.total)
+		p.scroll(-len(p.from))
 	case "G", "end":
-		p.scroll(p.total)
+		p.scroll(len(p.from))
 	case "c":
 		if p.copies != nil {
 			return m.copy(p.copies(m))
 		}
+	case "enter":
+		if p.pick && p.cursor < len(p.targets) && p.targets[p.cursor] != (fleet.Ref{}) && m.jump(p.targets[p.cursor]) {
+			m.over = nil
+			m.look()
+		}
 	case "y":
 		if p.flip != nil {
 			p.flip()
+			return nil
 		}
-	case "enter":
-		if p.pick && p.cursor < len(p.targets) && p.targets[p.cursor] != (fleet.Ref{}) {
-			if m.jump(p.targets[p.cursor]) {
-				m.over = nil
-				m.look()
-			}
+		return p.other(m, k)
+	default:
+		return p.other(m, k)
+	}
+	return nil
+}
+
+// other does what the tables' keys do, with the page's object.
+func (p *pager) other(m *Model, k string) tea.Cmd {
+	if strings.Contains("123456789", k) {
+		m.over = nil
+		m.number(int(k[0] - '1'))
+		return nil
+	}
+	switch k {
+	case "?":
+		m.open(helpPage())
+	case ":":
+		m.prompt = commandPrompt()
+	case "f":
+		return m.freeze()
+	case "ctrl+l":
+		return tea.ClearScreen
+	}
+	if p.about == (fleet.Ref{}) {
+		return nil
+	}
+	switch k {
+	case "d":
+		m.open(detailPage(p.about))
+	case "x":
+		m.open(chainPage(p.about))
+	case "y":
+		m.open(rawPage(p.about))
+	case "m":
+		if m.o.ReadOnly != "" {
+			m.say(warnInk, "m: read-only: "+m.o.ReadOnly)
+			return nil
 		}
+		m.open(&menu{refs: []fleet.Ref{p.about}})
 	}
 	return nil
 }

@@ -84,12 +84,13 @@ func rawPage(r fleet.Ref) *pager {
 func cardPage(key string) *pager {
 	return &pager{
 		pick:  true,
+		about: aboutOf(key),
 		title: func(*Model) string { return "Finding" },
-		lines: func(m *Model, w int) []line {
+		lines: func(m *Model, _ int) []line {
 			c := &m.screen.scene
 			for i := range c.s.Findings {
 				if f := &c.s.Findings[i]; f.Key() == key {
-					return card(c, f, w)
+					return card(c, f)
 				}
 			}
 			return []line{says(okInk, "this finding has cleared")}
@@ -97,12 +98,9 @@ func cardPage(key string) *pager {
 	}
 }
 
-func card(c *scene, f *fleet.Finding, w int) []line {
+func card(c *scene, f *fleet.Finding) []line {
 	style := c.t.state(f.Severity.State())
-	var out []line
-	for _, l := range wrap(clean(f.Says), w) {
-		out = append(out, says(style, l))
-	}
+	out := []line{says(style, f.Says)}
 	out = append(out, line{cells: []cell{{"about  ", dim}, {f.About.String(), accent}}, ref: f.About},
 		says(dim, fmt.Sprintf("%s, confidence %s, since %s (%s), rule %s", f.Severity, f.Confidence, stamp(f.Since), age(f.Since, c.now()), f.Rule)))
 	if len(f.Because) > 0 {
@@ -118,9 +116,7 @@ func card(c *scene, f *fleet.Finding, w int) []line {
 	if len(f.Missing) > 0 {
 		out = append(out, line{}, says(bold, "What could not be seen"))
 		for _, s := range f.Missing {
-			for _, l := range wrap(clean(s), w-4) {
-				out = append(out, says(plain, "  "+l))
-			}
+			out = append(out, says(plain, "  "+s))
 		}
 	}
 	var effects []line
@@ -133,7 +129,54 @@ func card(c *scene, f *fleet.Finding, w int) []line {
 		out = append(append(out, line{}, says(bold, "Explains")), effects...)
 	}
 	if len(f.Remedies) > 0 {
-		out = append(out, line{}, says(bold, "Remedies"), says(plain, "  "+strings.Join(f.Remedies, ", ")+"  (m on the row)"))
+		out = append(out, line{}, says(bold, "Remedies"), says(plain, "  "+strings.Join(f.Remedies, ", ")+"  (m)"))
 	}
 	return out
+}
+
+// aboutOf is the object that a finding's key names.
+func aboutOf(key string) fleet.Ref {
+	part := strings.SplitN(key, "|", 4)
+	if len(part) < 4 {
+		return fleet.Ref{}
+	}
+	return fleet.Ref{Kind: fleet.Kind(part[1]), Source: part[2], Name: part[3]}
+}
+
+// called is what an operator calls an object.
+func (m *Model) called(r fleet.Ref) string {
+	if o, ok := m.screen.scene.s.Get(r); ok {
+		return clean(string(r.Kind) + " " + nameOf(o))
+	}
+	return clean(r.String())
+}
+
+// scopePage is all there is to say of a scope: how it is, its error, what to do.
+func scopePage(source, scope string) *pager {
+	part := func(m *Model) (*fleet.Part, bool) { return m.screen.scene.s.Part(source, scope) }
+	return &pager{
+		title: func(*Model) string { return "Source " + source + ", scope " + or(scope, "(all of it)") },
+		lines: func(m *Model, _ int) []line {
+			p, ok := part(m)
+			if !ok {
+				return []line{says(warnInk, "it is gone")}
+			}
+			c := &m.screen.scene
+			h := scopeRow{p}.Health()
+			out := []line{says(c.t.state(h.State), c.t.glyph(h.State)+" "+h.Word), says(dim, itoa(len(p.Facts))+" objects, seen "+age(p.At, c.now())+" ago, at "+stamp(p.At))}
+			if p.Err != "" {
+				out = append(out, line{}, says(bold, "Since "+stamp(p.ErrAt)), says(badInk, p.Err))
+			}
+			if p.Fix != "" {
+				out = append(out, line{}, says(bold, "What to do"), says(plain, p.Fix))
+			}
+			return out
+		},
+		copies: func(m *Model) string {
+			if p, ok := part(m); ok {
+				return p.Fix
+			}
+			return ""
+		},
+	}
 }

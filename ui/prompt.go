@@ -14,6 +14,7 @@ type prompt struct {
 	sign   string // "/" or ":"
 	line   string
 	before filter // what esc gives back
+	past   int    // how many commands back the line is from
 	filter bool
 }
 
@@ -69,7 +70,9 @@ func (m *Model) promptKey(msg tea.KeyPressMsg) tea.Cmd {
 	case "ctrl+u":
 		m.typed("")
 	case "ctrl+w":
-		m.typed(strings.TrimRight(p.line[:strings.LastIndexByte(strings.TrimRight(p.line, " "), ' ')+1], ""))
+		m.typed(p.line[:strings.LastIndexByte(strings.TrimRight(p.line, " "), ' ')+1])
+	case "up", "down":
+		m.recall(map[string]int{"up": 1, "down": -1}[k])
 	case "tab":
 		if offers := complete(p.line); !p.filter && len(offers) > 0 {
 			words := strings.Fields(p.line)
@@ -84,6 +87,19 @@ func (m *Model) promptKey(msg tea.KeyPressMsg) tea.Cmd {
 		}
 	}
 	return nil
+}
+
+// recall brings back a command typed before.
+func (m *Model) recall(by int) {
+	p := m.prompt
+	if p.filter || len(m.said) == 0 {
+		return
+	}
+	p.past = max(0, min(p.past+by, len(m.said)))
+	p.line = ""
+	if p.past > 0 {
+		p.line = m.said[len(m.said)-p.past]
+	}
 }
 
 // typed takes a new line; a filter is applied as it is typed.
@@ -140,10 +156,17 @@ func (m *Model) command(line string) tea.Cmd {
 	if len(words) == 0 {
 		return nil
 	}
-	name, rest := words[0], strings.Join(words[1:], " ")
+	m.said = append(m.said, line)
+	m.over = nil
+	name, rest := strings.ToLower(words[0]), strings.Join(words[1:], " ")
 	if all := commandNames(); !slices.Contains(all, name) {
-		if offers := complete(name); len(offers) > 0 {
+		switch offers := complete(name); len(offers) {
+		case 0:
+		case 1:
 			name = offers[0]
+		default:
+			m.say(warnInk, ":"+name+" may be "+strings.Join(offers, ", "))
+			return nil
 		}
 	}
 	if i, ok := m.pane(name); ok {
@@ -177,7 +200,8 @@ func (m *Model) command(line string) tea.Cmd {
 
 func (m *Model) sortNamed(name string) {
 	t := m.table()
-	name, desc := strings.CutSuffix(name, " desc")
+	name, desc := strings.CutSuffix(strings.ToLower(name), " desc")
+	name = strings.ReplaceAll(name, " ", "-")
 	if name == "" || name == "worst" {
 		t.sort, t.ord.reverse = -1, desc
 		t.reorder()

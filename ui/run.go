@@ -38,6 +38,9 @@ func (m *Model) start(approved []actions.Approved) tea.Cmd {
 	ctx, runner, ch := m.ctx, m.o.Runner, m.runs.ch
 	return func() tea.Msg {
 		for _, ok := range approved {
+			if ctx.Err() != nil {
+				return nil // nothing of what is left is begun
+			}
 			// What came of it is said by its last progress and stands in the audit log.
 			_ = runner.Run(ctx, ok, func(p actions.Progress) {
 				select {
@@ -52,6 +55,10 @@ func (m *Model) start(approved []actions.Approved) tea.Cmd {
 
 // progress takes what an action says: it stays on the target's row until the action ended.
 func (m *Model) progress(p actions.Progress) {
+	if before := m.runs.now[p.Target]; p.Phase == actions.Refused && before.Phase != actions.Queued && before.Phase != "" {
+		m.say(badInk, p.Says) // another run has it
+		return
+	}
 	if p.Phase.Over() {
 		delete(m.runs.now, p.Target)
 	} else {

@@ -23,6 +23,9 @@ type scopeOf struct {
 	kind   fleet.Kind
 }
 
+// everything stands for all kinds of a source that broke down.
+const everything fleet.Kind = "*"
+
 func (c *scene) now() time.Time { return c.s.At }
 
 // cell is a piece of a row: cleaned text and what it is for.
@@ -76,6 +79,7 @@ type table struct {
 	ord     order
 	sort    int // column index, -1 for worst first
 	filter  filter
+	faults  bool // only what is not fine
 	marks   map[fleet.Ref]bool
 	cursor  int
 	moved   bool         // the reader put the cursor where it is; else it stays on the worst row
@@ -138,15 +142,27 @@ func (t *table) setFilter(f filter) {
 	before := t.filter
 	t.filter = f
 	switch {
-	case len(f.words) == 0:
+	case len(f.words) == 0 && !t.faults:
 		t.ord.keep = nil
 		t.ord.sift()
 	case t.ord.keep != nil && f.stricter(before):
 		t.ord.narrow()
 	default:
-		t.ord.keep = func(r *row) bool { return t.filter.match(t.view.columns, t.c, r) }
+		t.ord.keep = func(r *row) bool { return t.filter.match(t.view.columns, t.c, r) && (!t.faults || faulty(r.obj)) }
 		t.ord.sift()
 	}
+}
+
+// onlyFaults leaves out what is fine, or takes it in again.
+func (t *table) onlyFaults() {
+	t.faults = !t.faults
+	t.ord.keep = nil
+	t.setFilter(t.filter)
+}
+
+func faulty(o fleet.Object) bool {
+	s := o.Health().State
+	return s == fleet.StateBad || s == fleet.StateWarn
 }
 
 // indexed is what plain filters look through, made beside everything else for rows as they were.
@@ -158,8 +174,7 @@ type indexed struct {
 
 // unindexed reports whether there are so many rows without hay that a filter would be slow.
 func (t *table) unindexed() bool {
-	n := len(t.ord.all)
-	return n > few && t.ord.list == nil && (t.ord.all[0].hay == "" || t.ord.all[n-1].hay == "")
+	return t.ord.bare > few && t.ord.list == nil
 }
 
 // index returns what makes the hay of all rows.
@@ -184,6 +199,14 @@ func (x indexed) take() {
 			}
 		}
 	}
+	x.t.ord.bare = 0
+	for i := range rows {
+		if rows[i].hay == "" {
+			x.t.ord.bare++
+		}
+	}
+	view, c := x.t.view, &scene{s: x.t.c.s, t: x.t.c.t}
+	x.t.ord.hay = func(o fleet.Object) string { return string(appendHay(nil, view, c, o)) }
 	x.t.ord.sift()
 }
 
@@ -196,6 +219,9 @@ func (t *table) follow(c *scene) {
 			t.changed[next.Ref()] = change{old, now}
 		}
 	})
+	if t.filter.volatile(t.view.columns) || t.faults {
+		t.ord.sift()
+	}
 	maps.DeleteFunc(t.changed, func(_ fleet.Ref, ch change) bool { return now.Sub(ch.at) >= flashFor })
 	if t.at != nil && t.moved {
 		now, ok := c.s.Get(t.at.Ref())
@@ -242,20 +268,32 @@ func (t *table) to(o fleet.Object) bool {
 	return ok
 }
 
-// selected returns the marked objects that are still there, else the one under the cursor.
+// selected returns all marked objects that are still there, a filter may hide them or not, else the one under the cursor.
 func (t *table) selected() (refs []fleet.Ref) {
-	for i := range t.ord.size() {
-		if len(t.marks) == 0 {
-			break
-		}
-		if r := t.ord.get(i).obj.Ref(); t.marks[r] {
+	for r := range t.marks {
+		if _, ok := t.c.s.Get(r); ok {
 			refs = append(refs, r)
+		} else {
+			delete(t.marks, r)
 		}
 	}
-	if len(refs) == 0 && t.at != nil {
-		refs = append(refs, t.at.Ref())
+	slices.SortFunc(refs, fleet.Ref.Compare)
+	if r, ok := t.subject(); ok && len(refs) == 0 {
+		refs = append(refs, r)
 	}
 	return refs
+}
+
+// subject is the object that the row under the cursor is about: of a finding what it was found on.
+func (t *table) subject() (fleet.Ref, bool) {
+	switch o := t.at.(type) {
+	case nil, scopeRow:
+		return fleet.Ref{}, false
+	case *fleet.Finding:
+		return o.About, true
+	default:
+		return o.Ref(), true
+	}
 }
 
 // window keeps the cursor in h rows and returns the range of rows to draw.

@@ -69,7 +69,13 @@ func layout(cols []column, w int) (which []int, widths []int) {
 	return which, widths
 }
 
-// draw returns exactly h lines of w cells. fold leaves out fine rows that do not fit and says how many.
+// old reports whether what is known of an object is not what is.
+func (c *scene) old(r fleet.Ref) bool {
+	return c.stale[scopeOf{r.Source, r.Kind}] || c.stale[scopeOf{r.Source, everything}]
+}
+
+// draw returns exactly h lines of w cells. fold says how many rows do not fit. A table without the focus shows its first
+// rows, which are the worst.
 func (t *table) draw(c *scene, w, h int, focused, header, fold bool) []string {
 	lines := make([]string, 0, h)
 	which, widths := layout(t.columns(c, h), w)
@@ -89,6 +95,9 @@ func (t *table) draw(c *scene, w, h int, focused, header, fold bool) []string {
 			room--
 		}
 		from, to := t.window(room)
+		if !focused {
+			from, to = 0, min(room, t.ord.size())
+		}
 		for i := from; i < to; i++ {
 			lines = append(lines, t.row(c, i, which, widths, w, focused))
 		}
@@ -102,20 +111,21 @@ func (t *table) draw(c *scene, w, h int, focused, header, fold bool) []string {
 	return lines[:h]
 }
 
-// rest says what a folded table leaves out.
+// rest says how many rows are not drawn, and that they are all fine where that is so.
 func (t *table) rest(c *scene, from, to int) string {
-	var tally fleet.Tally
-	hidden := t.ord.size() - (to - from)
-	for i := range t.ord.size() {
-		if i < from || i >= to {
-			tally.Add(t.ord.get(i).obj.Health().State, 1)
-		}
-		if i > 2000 {
-			break // enough to tell whether there is trouble below: worst comes first
+	says := c.t.or("…", "...") + strconv.Itoa(t.ord.size()-(to-from)) + " more"
+	if from > 0 {
+		says += ", " + strconv.Itoa(from) + " of them above"
+	}
+	fine := t.ord.list == nil
+	if worstFirst := t.sort < 0 && !t.ord.reverse; worstFirst && from == 0 {
+		fine = fine && t.ord.get(to).obj.Health().State == fleet.StateOK
+	} else {
+		for i := 0; i < t.ord.size() && fine; i++ {
+			fine = i >= from && i < to || i < few && t.ord.get(i).obj.Health().State == fleet.StateOK
 		}
 	}
-	says := c.t.or("…", "...") + strconv.Itoa(hidden) + " more"
-	if tally.Worst() == fleet.StateOK {
+	if fine {
 		says += ", all fine"
 	}
 	return says
@@ -159,7 +169,7 @@ func (t *table) row(c *scene, i int, which, widths []int, w int, focused bool) s
 	} else if i == t.cursor && focused {
 		marker = c.t.or("›", ">")
 	}
-	stale := c.stale[scopeOf{ref.Source, ref.Kind}]
+	stale := c.old(ref)
 	glyph, ink := c.t.glyph(state), c.t.state(state)
 	if stale {
 		glyph, ink = c.t.stale(), dim

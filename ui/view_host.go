@@ -23,12 +23,12 @@ func temperaturesView() *view {
 			return strconv.Itoa(t.Total()) + " sensors"
 		},
 		columns: []column{
-			{title: "host", width: 10, grow: 2, drop: 4, search: true, middle: true, cell: of(func(_ *scene, s *fleet.Sensor) cell { return cell{s.Host, plain} }), key: text(func(s *fleet.Sensor) string { return s.Host })},
+			{title: "host", width: 10, grow: 2, search: true, middle: true, cell: of(func(_ *scene, s *fleet.Sensor) cell { return cell{s.Host, plain} }), key: text(func(s *fleet.Sensor) string { return s.Host })},
 			{title: "sensor", width: 14, grow: 2, search: true, cell: of(sensorName), key: text(func(s *fleet.Sensor) string { return s.Label })},
-			{title: "trend", width: 8, grow: 1, drop: 2, cell: of(sensorTrend)},
+			{title: "trend", width: 8, grow: 1, drop: 3, cell: of(sensorTrend)},
 			{title: "now", width: 6, right: true, search: true, cell: of(sensorNow), key: number(func(s *fleet.Sensor) float64 { return -s.Celsius.Or(-300) })},
 			{title: "max/crit", width: 9, right: true, drop: 1, cell: of(sensorLimits)},
-			{title: "chip", width: 10, drop: 5, search: true, cell: of(func(_ *scene, s *fleet.Sensor) cell { return cell{s.Chip, dim} }), key: text(func(s *fleet.Sensor) string { return s.Chip })},
+			{title: "chip", width: 10, drop: 7, search: true, cell: of(func(_ *scene, s *fleet.Sensor) cell { return cell{s.Chip, dim} }), key: text(func(s *fleet.Sensor) string { return s.Chip })},
 		},
 	}
 }
@@ -122,7 +122,7 @@ func disksView() *view {
 			return "no new errors"
 		},
 		columns: []column{
-			{title: "host", width: 9, grow: 1, drop: 1, search: true, middle: true, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{d.Host, plain} }), key: text(func(d *fleet.Disk) string { return d.Host })},
+			{title: "host", width: 9, grow: 1, search: true, middle: true, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{d.Host, plain} }), key: text(func(d *fleet.Disk) string { return d.Host })},
 			{title: "disk", width: 8, search: true, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{d.Name, plain} }), key: text(func(d *fleet.Disk) string { return d.Name })},
 			{title: "health", width: 8, drop: 4, search: true, flash: true, cell: health},
 			{title: "errors, +since start", width: 24, grow: 4, flash: true, cell: of(diskErrors), key: number(func(d *fleet.Disk) float64 { return -float64(grew(d)) })},

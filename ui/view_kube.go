@@ -90,6 +90,13 @@ func because(c *scene, o fleet.Object) cell {
 			}
 		}
 	}
+	for f := range c.s.FindingsOn(o.Ref()) {
+		if f.Shown && f.Under != "" {
+			if b, ok := c.s.Get(aboutOf(f.Under)); ok {
+				return cell{arrow + nameOf(b) + " " + b.Health().Word, c.t.state(b.Health().State)}
+			}
+		}
+	}
 	switch o := o.(type) {
 	case *fleet.Pod:
 		if o.LastExit != nil && o.Health().State != fleet.StateOK {

@@ -10,68 +10,61 @@ import (
 
 func findingsView() *view {
 	return &view{
-		name: "findings", title: "Findings", kinds: []fleet.Kind{fleet.KindFinding}, list: foldedFindings, empty: "nothing found: all layers quiet",
+		name: "findings", title: "Findings", kinds: []fleet.Kind{fleet.KindFinding}, list: rootFindings, empty: "nothing found: all layers quiet",
 		count: func(c *scene) string {
-			n := 0
-			for i := range c.s.Findings {
-				if f := &c.s.Findings[i]; f.Shown && f.Under == "" {
-					n++
-				}
-			}
-			return fmt.Sprintf("%d causes", n)
+			n := len(rootFindings(c.s))
+			return itoa(n) + " " + plural("cause", n)
 		},
 		columns: []column{
-			{title: "what", width: 30, grow: 6, search: true, cell: findingSays},
+			{title: "what", width: 30, grow: 6, search: true, cell: of(func(_ *scene, f *fleet.Finding) cell { return cell{f.Says, plain} })},
 			{title: "severity", width: 8, drop: 2, search: true, cell: of(func(c *scene, f *fleet.Finding) cell { return cell{f.Severity.String(), c.t.state(f.Severity.State())} })},
 			{title: "sure", width: 6, drop: 3, cell: of(func(_ *scene, f *fleet.Finding) cell { return cell{f.Confidence.String(), dim} })},
+			{title: "explains", width: 8, right: true, drop: 5, cell: explains},
 			{title: "since", width: 6, right: true, drop: 1, cell: of(func(c *scene, f *fleet.Finding) cell { return cell{coarse(f.Since, c.now()), dim} })},
 			{title: "rule", width: 10, drop: 4, search: true, cell: of(func(_ *scene, f *fleet.Finding) cell { return cell{f.Rule, dim} })},
 		},
 	}
 }
 
-// foldedFindings puts each finding's effects right under it.
-func foldedFindings(s *fleet.Snapshot) (rows []fleet.Object) {
-	effects := map[string][]*fleet.Finding{}
-	keys := map[string]bool{}
+// rootFindings are the findings that no other explains; their effects stand on their cards.
+func rootFindings(s *fleet.Snapshot) (rows []fleet.Object) {
+	shown := map[string]bool{}
 	for i := range s.Findings {
-		keys[s.Findings[i].Key()] = s.Findings[i].Shown
-	}
-	var roots []*fleet.Finding
-	for i := range s.Findings {
-		f := &s.Findings[i]
-		switch {
-		case !f.Shown:
-		case f.Under != "" && keys[f.Under]:
-			effects[f.Under] = append(effects[f.Under], f)
-		default:
-			roots = append(roots, f)
+		if f := &s.Findings[i]; f.Shown {
+			shown[f.Key()] = true
 		}
 	}
-	seen := map[string]bool{}
-	var add func(list []*fleet.Finding)
-	add = func(list []*fleet.Finding) {
-		for _, f := range list {
-			if k := f.Key(); !seen[k] {
-				seen[k] = true
-				rows = append(rows, f)
-				add(effects[k])
-			}
+	for i := range s.Findings {
+		if f := &s.Findings[i]; f.Shown && !shown[f.Under] {
+			rows = append(rows, f)
 		}
 	}
-	add(roots)
 	return rows
 }
 
-func findingSays(c *scene, o fleet.Object) cell {
+// explains counts what stands under a finding, and under that.
+func explains(c *scene, o fleet.Object) cell {
 	f, ok := o.(*fleet.Finding)
 	if !ok {
 		return cell{}
 	}
-	if f.Under != "" {
-		return cell{c.t.or("  └ ", "  ` ") + f.Says, dim}
+	under := map[string][]string{}
+	for i := range c.s.Findings {
+		if e := &c.s.Findings[i]; e.Shown && e.Under != "" {
+			under[e.Under] = append(under[e.Under], e.Key())
+		}
 	}
-	return cell{f.Says, plain}
+	n, seen := 0, map[string]bool{}
+	for todo := []string{f.Key()}; len(todo) > 0; todo = todo[1:] {
+		for _, key := range under[todo[0]] {
+			if !seen[key] {
+				seen[key] = true
+				n++
+				todo = append(todo, key)
+			}
+		}
+	}
+	return cell{positive(n), dim}
 }
 
 func auditView() *view {
