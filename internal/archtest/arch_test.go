@@ -38,14 +38,15 @@ func rules() []rule {
 	return []rule{
 		{"internal/fleet", none, io, none, "fleet is what all speak: nouns and the store, no I/O"},
 		{"internal/diagnose", []string{"internal/fleet"}, io, none, "a diagnosis must replay from a file, so it can neither look nor act"},
-		{"internal/wire", []string{"internal/fleet"}, []string{"net", "os"}, none, "wire turns values into text and back, nothing else"},
+		{"internal/plain", none, io, none, "plain looks at text and at nothing else"},
+		{"internal/wire", []string{"internal/fleet", "internal/plain"}, []string{"net", "os"}, none, "wire turns values into text and back, nothing else"},
 		{"internal/sh", none, []string{"net/http"}, none, "sh starts processes and knows nothing of the project"},
-		{"internal/connect", []string{"internal/fleet", "internal/sh", "internal/config"}, []string{"strata/ui"}, nil, "connect makes API clients and nothing else"},
+		{"internal/connect", []string{"internal/fleet", "internal/sh", "internal/config", "internal/plain"}, []string{"strata/ui"}, nil, "connect makes API clients and nothing else"},
 		{"sources", []string{"sources", "internal/fleet", "internal/connect", "internal/sh", "internal/wire"}, []string{"strata/actions", "strata/ui"}, nil, "looking never acts and never draws"},
 		{"actions", []string{"internal/fleet", "internal/connect", "internal/sh"}, []string{"strata/ui", "strata/sources"}, nil, "effects come back through the store, not through the actor"},
 		{
 			"ui",
-			[]string{"internal/fleet", "internal/diagnose", "actions"},
+			[]string{"internal/fleet", "internal/diagnose", "internal/plain", "actions"},
 			[]string{"net", "os", "os/exec", "syscall", "github.com/shirou", "k8s.io", "github.com/gophercloud", "strata/sources", "strata/internal/connect"},
 			[]string{"charm.land/", "github.com/charmbracelet/", "github.com/goccy/go-yaml"},
 			"drawing can do no I/O because it imports nothing that does",

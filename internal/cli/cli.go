@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"strata/internal/fleet"
+	"strata/internal/plain"
 )
 
 // Exit codes that all verbs share. Verbs with others say so in their help.
@@ -83,9 +84,9 @@ func failed(err error) error {
 
 // sentence is an error with what to do about it, on one line.
 func sentence(err error) string {
-	says := clean(err.Error())
+	says := plain.Text(err.Error())
 	if fix := fleet.FixOf(err); fix != "" {
-		says += "; " + clean(fix)
+		says += "; " + plain.Text(fix)
 	}
 	return says
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -161,13 +162,6 @@ func TestEveryKindHasWordsAndColumns(t *testing.T) {
 	}
 }
 
-func TestTextFromTheWorldIsOneHarmlessLine(t *testing.T) {
-	t.Parallel()
-	if got, want := clean("a\x1b]0;x\x07\nb\tc\u202ed\x9b"), "a·]0;x· b c·d·"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
 func TestTheDoctorTellsWhatWouldBeSeenFromWhatNeverCan(t *testing.T) {
 	t.Parallel()
 	p := withEnv(nil)
@@ -216,5 +210,29 @@ func TestTheVerdictOfTheDoctor(t *testing.T) {
 		if d := cmp.Diff(c.want, got, cmp.AllowUnexported(verdict{})); d != "" {
 			t.Errorf("%+v: %s", c.report.Checks, d)
 		}
+	}
+}
+
+// Not parallel: it takes the standard error of this process, while os.Stderr is another file as it is when a client is
+// made.
+func TestStandardErrorIsTakenWhateverOSStderrIs(t *testing.T) {
+	before := slog.Default()
+	defer slog.SetDefault(before)
+	q, err := openLog(filepath.Join(t.TempDir(), "strata.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.close()
+	stderr := os.Stderr
+	os.Stderr = q.file
+	defer func() { os.Stderr = stderr }()
+	release, err := q.takeStderr(stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = stderr.WriteString("torn")
+	release()
+	if said, rerr := os.ReadFile(q.path); err != nil || rerr != nil || string(said) != "torn" {
+		t.Errorf("the log holds %q (%v, %v)", said, err, rerr)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"strata/internal/connect"
 	"strata/internal/fleet"
+	"strata/internal/plain"
 	"strata/sources"
 )
 
@@ -219,11 +220,11 @@ func (r *report) print(w io.Writer, output string) error {
 	for _, c := range r.Checks {
 		if c.Subject != subject {
 			subject = c.Subject
-			fmt.Fprintf(out, "%s\n", clean(subject))
+			fmt.Fprintf(out, "%s\n", plain.Text(subject))
 		}
-		fmt.Fprintf(out, "  %-8s %-20s %s\n", c.Grade, c.Name, clean(c.Says))
+		fmt.Fprintf(out, "  %-8s %-20s %s\n", c.Grade, plain.Text(c.Name), plain.Text(c.Says))
 		if c.Fix != "" {
-			fmt.Fprintf(out, "  %-8s %-20s to do: %s\n", "", "", clean(c.Fix))
+			fmt.Fprintf(out, "  %-8s %-20s to do: %s\n", "", "", plain.Text(c.Fix))
 		}
 	}
 	fmt.Fprintf(out, "%s\n", r.Verdict)

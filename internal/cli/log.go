@@ -56,13 +56,14 @@ func openLog(path string) (*quietLog, error) {
 func (q *quietLog) close() { _ = q.file.Close() }
 
 // takeStderr sends standard error into the log until release is called, if w is standard error at all. What the runtime
-// or a library prints there would tear the screen and be lost with it.
+// or a library prints there would tear the screen and be lost with it. os.Stderr is not asked: it may be another file
+// for a moment, while a client is made.
 func (q *quietLog) takeStderr(w io.Writer) (release func(), err error) {
-	if w != os.Stderr {
+	const fd = 2
+	if f, ok := w.(*os.File); !ok || f.Fd() != fd {
 		return func() {}, nil
 	}
-	fd := int(os.Stderr.Fd())
-	saved, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+	saved, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
 		return nil, fmt.Errorf("keeping standard error: %w", err)
 	}

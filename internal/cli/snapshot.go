@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"strata/internal/fleet"
+	"strata/internal/plain"
 	"strata/internal/wire"
 )
 
@@ -128,7 +129,7 @@ func (p *program) judge(a *assembly, all []answer) error {
 		}
 		if !said[line] {
 			said[line] = true
-			fmt.Fprintln(p.stderr, "strata: "+clean(line))
+			fmt.Fprintln(p.stderr, "strata: "+plain.Text(line))
 		}
 	}
 	switch {

@@ -11,6 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"strata/internal/fleet"
+	"strata/internal/plain"
 )
 
 // column is one column of a table. Its text comes from the world and is cleaned before it is printed.
@@ -106,7 +107,7 @@ func printTable(w io.Writer, columns []column, rows []fleet.Object, now time.Tim
 	for _, o := range rows {
 		line := make([]string, len(all))
 		for i, c := range all {
-			line[i] = clean(c.cell(o, now))
+			line[i] = plain.Text(c.cell(o, now))
 			if line[i] == "" {
 				line[i] = "-"
 			}

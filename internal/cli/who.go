@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/user"
 	"strings"
+
+	"strata/internal/plain"
 )
 
 // noLogin is what the kernel says of a process that nobody logged in for.
@@ -22,7 +24,7 @@ func (p *program) who() string {
 	if from := strings.Fields(p.getenv("SSH_CONNECTION")); len(from) > 0 {
 		name += " from " + from[0]
 	}
-	return clean(name)
+	return plain.Text(name)
 }
 
 // before is the account that logged in, which sudo and su do not change: their word for it, else the kernel's.

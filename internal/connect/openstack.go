@@ -169,7 +169,7 @@ func (o *OpenStack) tryLogin(ctx context.Context, login func(context.Context) er
 	if err == nil {
 		return nil
 	}
-	failed := &LoginError{plain(err)}
+	failed := &LoginError{bare(err)}
 	if a, ok := AnswerOf(err); ok && (a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden) {
 		o.mu.Lock()
 		o.refused, o.until = failed, time.Now().Add(loginRest)

@@ -92,7 +92,7 @@ func askMicroversion(ctx context.Context, p *gophercloud.ProviderClient, url str
 		return 1, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("reading the versions of Nova at %s: %w", url, plain(err))
+		return 0, fmt.Errorf("reading the versions of Nova at %s: %w", url, bare(err))
 	}
 	newest := 1
 	for _, v := range append(document.Versions, document.Version) {

@@ -13,11 +13,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/gophercloud/gophercloud/v2"
 
 	"strata/internal/fleet"
+	"strata/internal/plain"
+	"strata/internal/sh"
 )
 
 // Answer is an OpenStack API's refusal: an HTTP status that is no success, in the API's own words.
@@ -62,7 +63,7 @@ func message(body []byte) string {
 	if json.Unmarshal(body, &wrapped) == nil {
 		for _, inner := range wrapped {
 			if inner.Message != "" {
-				return clean(inner.Message)
+				return short(inner.Message)
 			}
 		}
 	}
@@ -70,18 +71,12 @@ func message(body []byte) string {
 	if _, after, ok := strings.Cut(text, "<title>"); ok {
 		text, _, _ = strings.Cut(after, "</title>")
 	}
-	return clean(text)
+	return short(text)
 }
 
-// clean makes one short line of text from the world.
-func clean(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	text = strings.Join(strings.Fields(text), " ")
+// short makes one short line of text from the world.
+func short(text string) string {
+	text = strings.Join(strings.Fields(plain.Text(text)), " ")
 	if runes := []rune(text); len(runes) > 300 {
 		text = string(runes[:299]) + "…"
 	}
@@ -104,15 +99,15 @@ func retryAfter(value, date string) time.Duration {
 	return max(0, until.Sub(now))
 }
 
-// plain turns the library's long errors into what the API or the network said.
-func plain(err error) error {
+// bare turns the library's long errors into what the API or the network said.
+func bare(err error) error {
 	var login *LoginError
 	var again *gophercloud.ErrUnableToReauthenticate
 	switch {
 	case errors.As(err, &login):
 		return login
 	case errors.As(err, &again):
-		return &LoginError{plain(again.ErrReauth)}
+		return &LoginError{bare(again.ErrReauth)}
 	}
 	if a, ok := AnswerOf(err); ok {
 		return a
@@ -142,7 +137,7 @@ func (c Cloud) Trouble(doing string, err error) *fleet.Trouble {
 	if errors.As(err, &known) {
 		return known
 	}
-	cause := plain(err)
+	cause := bare(err)
 	return &fleet.Trouble{Doing: doing + " of cloud " + c.Name, Cause: cause, Fix: c.fix(cause)}
 }
 
@@ -150,7 +145,7 @@ func (c Cloud) fix(err error) string {
 	var login *LoginError
 	if errors.As(err, &login) {
 		if a, ok := AnswerOf(err); ok && (a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden) {
-			return fmt.Sprintf("check user, password and project in %s; try: %s token issue", c.From, c.Command())
+			return fmt.Sprintf("check user, password and project in %s; try: %s", c.From, c.Command("token", "issue"))
 		}
 	}
 	if a, ok := AnswerOf(err); ok {
@@ -165,19 +160,19 @@ func (c Cloud) fix(err error) string {
 	var timeout net.Error
 	switch {
 	case errors.As(err, &endpoint):
-		return fmt.Sprintf("check region_name and interface in %s; see: %s catalog show compute", c.From, c.Command())
+		return fmt.Sprintf("check region_name and interface in %s; see: %s", c.From, c.Command("catalog", "show", "compute"))
 	case errors.As(err, &authority), errors.As(err, &verify):
 		return fmt.Sprintf("name the cloud's CA file: cacert in %s, or OS_CACERT", c.From)
 	case errors.As(err, &dns):
 		return "the name does not resolve here: check auth_url in " + c.From + " and /etc/resolv.conf"
 	case errors.As(err, &op) && op.Op == "dial":
-		return "nothing answers there: check the service and the network; try: curl -sS " + c.AuthURL()
+		return "nothing answers there: check the service and the network; try: " + sh.Quote("curl", "-sS", c.AuthURL())
 	case errors.As(err, &syntax):
 		return "something else than the API answered: check for a proxy, and the endpoint in the catalog"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return "it took the connection and did not answer: see the API's log and its database on the controller"
 	}
-	return "try: " + c.Command() + " server list"
+	return "try: " + c.Command("server", "list")
 }
 
 func (c Cloud) fixAnswer(a *Answer) string {
@@ -185,23 +180,24 @@ func (c Cloud) fixAnswer(a *Answer) string {
 	case a.Status == http.StatusUnauthorized:
 		return "the API does not accept Keystone's token: see keystone_authtoken in nova.conf on the controller"
 	case a.Status == http.StatusForbidden:
-		return "the role of this user is not enough; see: " + c.Command() + " role assignment list --names --user USER"
+		return "the role of this user is not enough; see: " + c.Command("role", "assignment", "list", "--names", "--user", "USER")
 	case a.Status == http.StatusNotFound:
-		return "check the endpoint: " + c.Command() + " catalog show compute"
+		return "check the endpoint: " + c.Command("catalog", "show", "compute")
 	case a.Status == http.StatusConflict:
-		return "it is not in a state that allows this; see: " + c.Command() + " server show ID"
+		return "it is not in a state that allows this; see: " + c.Command("server", "show", "ID")
 	case a.Status == http.StatusTooManyRequests:
 		return "the API limits the rate; poll less often, or raise the limit"
 	case a.Status >= 500:
 		return "see the log of nova-api and keystone on the controller"
 	}
-	return "try: " + c.Command() + " server list"
+	return "try: " + c.Command("server", "list")
 }
 
-// Command is how the openstack command line is told to use this cloud.
-func (c Cloud) Command() string {
-	if c.Name == EnvCloud {
-		return "openstack"
+// Command is a call of the openstack command line for this cloud, quoted for a shell.
+func (c Cloud) Command(args ...string) string {
+	argv := []string{"openstack"}
+	if c.Name != EnvCloud {
+		argv = append(argv, "--os-cloud", c.Name)
 	}
-	return "openstack --os-cloud " + c.Name
+	return sh.Quote(append(argv, args...)...)
 }
