@@ -13,6 +13,7 @@ import (
 
 	"strata/internal/connect"
 	"strata/internal/fleet"
+	"strata/internal/sh"
 )
 
 // newestMinor asks for a compute microversion that does not exist yet: the client settles on the newest there is.
@@ -87,7 +88,8 @@ func everyProject(ctx context.Context, subject *of, cloud connect.Cloud, nova *g
 }
 
 func admin(me connect.Identity) string {
-	return fmt.Sprintf("an admin grants it with: openstack role add --user %s --project %s admin", orID(me.User, me.UserID), orID(me.Project, me.ProjectID))
+	return "an admin grants it with: " + sh.Quote("openstack", "role", "add",
+		"--user", orID(me.User, me.UserID), "--project", orID(me.Project, me.ProjectID), "admin")
 }
 
 // adminAttributes tells from the servers that were seen whether the token may know where they run.
@@ -121,7 +123,7 @@ func examineCluster(ctx context.Context, cluster connect.Cluster) *of {
 	subject.add(fine, "configured", "user "+cluster.User+" of the kubeconfig at "+cluster.Server, "")
 	says, err := serverVersion(ctx, client)
 	if err != nil {
-		subject.add(broken, "API server", whole(err), "see whether it can be reached: curl -k "+cluster.Server+"/version")
+		subject.add(broken, "API server", whole(err), "see whether it can be reached: "+sh.Quote("curl", "-k", cluster.Server+"/version"))
 		return subject
 	}
 	subject.add(fine, "API server", says, "")

@@ -9,6 +9,7 @@ import (
 	"strata/internal/config"
 	"strata/internal/connect"
 	"strata/internal/fleet"
+	"strata/internal/sh"
 )
 
 // options are the flags that several verbs share. A flag beats the configuration file.
@@ -91,5 +92,5 @@ func fixConfig(path string, err error) string {
 	if fix := fleet.FixOf(err); fix != "" {
 		return fix
 	}
-	return "strata config check " + path + " shows the place"
+	return sh.Quote("strata", "config", "check", path) + " shows the place"
 }

@@ -4,13 +4,13 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
 	"strata/internal/fleet"
+	"strata/internal/sh"
 )
 
 // Config is what the file says, with the defaults for what it does not.
@@ -88,7 +88,7 @@ func Load(path string, named bool, getenv func(string) string) (Config, error) {
 	case err != nil:
 		return Config{}, &fleet.Trouble{
 			Doing: "reading the configuration", Cause: err,
-			Fix: fmt.Sprintf("strata config init %s writes one to start from", path),
+			Fix: sh.Quote("strata", "config", "init", path) + " writes one to start from",
 		}
 	}
 	return Parse(path, text, Default(getenv))

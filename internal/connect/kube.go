@@ -14,6 +14,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"strata/internal/fleet"
+	"strata/internal/sh"
 )
 
 // InCluster is the name of the cluster that strata itself runs in as a pod, when no kubeconfig names one.
@@ -46,6 +47,15 @@ type Cluster struct {
 
 	config *rest.Config
 	err    error
+}
+
+// Command is a call of kubectl for this cluster, quoted for a shell.
+func (c Cluster) Command(args ...string) string {
+	argv := []string{"kubectl"}
+	if c.Name != InCluster {
+		argv = append(argv, "--context", c.Name)
+	}
+	return sh.Quote(append(argv, args...)...)
 }
 
 // Err says why the cluster cannot be reached as it is described: a broken file, a context that is not there.
@@ -113,7 +123,7 @@ func (s KubeSearch) load(looked *Looked) (*clientcmdapi.Config, []Cluster) {
 		case !errors.Is(err, fs.ErrNotExist):
 			place.Err = &fleet.Trouble{
 				Doing: "reading kubeconfig " + file, Cause: err,
-				Fix: "mend it, or take it out of KUBECONFIG; kubectl --kubeconfig " + file + " config view shows it",
+				Fix: "mend it, or take it out of KUBECONFIG; " + sh.Quote("kubectl", "--kubeconfig", file, "config", "view") + " shows it",
 			}
 			broken = append(broken, Cluster{Name: filepath.Base(file), From: file, err: place.Err})
 		}
@@ -159,7 +169,7 @@ func named(all *clientcmdapi.Config, name string) Cluster {
 	if err != nil {
 		c.err = &fleet.Trouble{
 			Doing: "reading context " + name + " of kubeconfig " + c.From, Cause: err,
-			Fix: "kubectl config view --context " + name + " shows what is there",
+			Fix: sh.Quote("kubectl", "config", "view", "--context", name) + " shows what is there",
 		}
 		return c
 	}

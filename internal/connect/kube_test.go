@@ -8,9 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/creack/pty"
 
 	"strata/internal/fleet"
 )
@@ -140,6 +143,33 @@ func TestSeveralContextsAndNoneCurrent(t *testing.T) {
 	}
 }
 
+func TestCommandsCanBePasted(t *testing.T) {
+	t.Parallel()
+	for want, got := range map[string]string{
+		"kubectl --context 'my prod' get nodes":       Cluster{Name: "my prod"}.Command("get", "nodes"),
+		"kubectl get nodes":                           Cluster{Name: InCluster}.Command("get", "nodes"),
+		"openstack --os-cloud 'a;b' token issue":      Cloud{Name: "a;b"}.Command("token", "issue"),
+		"openstack server show 'x y'":                 Cloud{Name: EnvCloud}.Command("server", "show", "x y"),
+		"try: openstack --os-cloud 'a b' server list": Cloud{Name: "a b"}.Trouble("listing servers", errors.New("odd")).Fix,
+	} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	dir := filepath.Join(t.TempDir(), "my files")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	broken := filepath.Join(dir, "config")
+	if err := os.WriteFile(broken, []byte("contexts: [{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found, _ := Clusters(KubeSearch{Getenv: kubeEnv(broken)})
+	if fix := fleet.FixOf(found[0].Err()); !strings.Contains(fix, "kubectl --kubeconfig '"+broken+"' config view") {
+		t.Errorf("the fix of a broken file is %s", fix)
+	}
+}
+
 func TestKubeReadingReadsAndNothingElse(t *testing.T) {
 	t.Parallel()
 	asked := make(chan *http.Request, 10)
@@ -167,8 +197,8 @@ func TestKubeReadingReadsAndNothingElse(t *testing.T) {
 	}
 }
 
-// withPlugin writes a kubeconfig whose user's token comes from a script.
-func withPlugin(t *testing.T, server, script string) string {
+// withPlugin writes a kubeconfig whose user's token comes from a script. more is said of the plugin besides.
+func withPlugin(t *testing.T, server, script, more string) string {
 	t.Helper()
 	dir := t.TempDir()
 	plugin, config := filepath.Join(dir, "plugin"), filepath.Join(dir, "config")
@@ -180,14 +210,14 @@ kind: Config
 current-context: c
 contexts: [{name: c, context: {cluster: c, user: u}}]
 clusters: [{name: c, cluster: {server: "`+server+`", insecure-skip-tls-verify: true}}]
-users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: "`+plugin+`", interactiveMode: IfAvailable}}}]
+users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: "`+plugin+`", `+more+`}}}]
 `), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return config
 }
 
-// These two swap os.Stderr, as everything in this process shares it: they are not parallel.
+// These swap os.Stderr and os.Stdin, which everything in this process shares: they are not parallel.
 
 func TestACredentialPluginIsKeptOffTheTerminal(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -199,7 +229,7 @@ func TestACredentialPluginIsKeptOffTheTerminal(t *testing.T) {
 	config := withPlugin(t, server.URL, `echo noise >&2
 if read line; then exit 3; fi
 echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"from-plugin"}}'
-`)
+`, "interactiveMode: IfAvailable")
 	terminal, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
 	if err != nil {
 		t.Fatal(err)
@@ -231,12 +261,70 @@ echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","s
 	}
 }
 
+func TestClientsWithPluginsAreMadeSideBySide(t *testing.T) {
+	stderr := os.Stderr
+	config := withPlugin(t, "https://127.0.0.1:1", "exit 1\n", "interactiveMode: Never")
+	before := openFiles(t)
+	var group sync.WaitGroup
+	for range 32 {
+		group.Go(func() {
+			found, _ := Clusters(KubeSearch{Getenv: kubeEnv(config)})
+			reading, err := found[0].ForReading("strata")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			reading.Close()
+		})
+	}
+	group.Wait()
+	if os.Stderr != stderr {
+		t.Error("os.Stderr was not put back")
+	}
+	if after := openFiles(t); after > before+4 {
+		t.Errorf("%d files are open, %d were before", after, before)
+	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
+}
+
+func TestAPluginsArgumentsAreNotTold(t *testing.T) {
+	master, slave, err := pty.Open() // without a terminal the plugin is refused for another reason
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdin := os.Stdin
+	os.Stdin = slave
+	defer func() {
+		os.Stdin = stdin
+		_ = errors.Join(slave.Close(), master.Close())
+	}()
+	config := withPlugin(t, "https://127.0.0.1:1", "exit 1\n", "interactiveMode: Always, args: [--token, s3cret]")
+	found, _ := Clusters(KubeSearch{Getenv: kubeEnv(config)})
+	reading, err := found[0].ForReading("strata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reading.Close()
+	_, err = reading.HTTP.Get(reading.Server.String()) //nolint:bodyclose // there is none
+	if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "kubectl --context c get nodes") {
+		t.Errorf("the request ended with %v", err)
+	}
+}
+
 func TestAHungCredentialPluginDoesNotHoldARequest(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	found, _ := Clusters(KubeSearch{Getenv: kubeEnv(withPlugin(t, "https://127.0.0.1:1", "read line < "+pipe+"\n"))})
+	found, _ := Clusters(KubeSearch{Getenv: kubeEnv(withPlugin(t, "https://127.0.0.1:1", "read line < "+pipe+"\n", "interactiveMode: IfAvailable"))})
 	reading, err := found[0].ForReading("strata")
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
+	"sync"
 	"time"
 
 	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc" // kubeconfigs with auth-provider: oidc
@@ -64,7 +64,7 @@ func (c Cluster) ForReading(agent string) (*KubeReading, error) {
 	if reading.Server, _, err = rest.DefaultServerUrlFor(config); err != nil {
 		return nil, c.trouble(err)
 	}
-	if reading.HTTP, err = quietly(config, func() (*http.Client, error) { return rest.HTTPClientFor(config) }); err != nil {
+	if reading.HTTP, err = quietly(config, c.Command("get", "nodes"), func() (*http.Client, error) { return rest.HTTPClientFor(config) }); err != nil {
 		return nil, c.trouble(err)
 	}
 	return reading, nil
@@ -73,35 +73,48 @@ func (c Cluster) ForReading(agent string) (*KubeReading, error) {
 func (c Cluster) trouble(err error) error {
 	return &fleet.Trouble{
 		Doing: fmt.Sprintf("making a client for cluster %s", c.Name), Cause: err,
-		Fix: "kubectl --context " + c.Name + " get nodes shows the same",
+		Fix: c.Command("get", "nodes") + " shows the same",
 	}
 }
 
-// quietly makes a client whose credential plugin, if it has one, can neither read the terminal nor write on it.
-func quietly(config *rest.Config, client func() (*http.Client, error)) (*http.Client, error) {
+// building serialises the clients that are made with os.Stderr swapped.
+var building sync.Mutex
+
+// nowhere is where credential plugins write. It stays open, as their clients may run them at any time.
+var nowhere = sync.OnceValues(func() (*os.File, error) { return os.OpenFile(os.DevNull, os.O_WRONLY, 0) })
+
+// quietly makes a client whose credential plugin, if it has one, can neither read the terminal nor write on it. login is
+// the command that lets a person answer the plugin. The plugin's own arguments are not told: they may hold secrets.
+func quietly(config *rest.Config, login string, client func() (*http.Client, error)) (*http.Client, error) {
 	if config.ExecProvider == nil {
 		return client()
 	}
 	plugin := *config.ExecProvider
 	plugin.StdinUnavailable = true
-	plugin.StdinUnavailableMessage = "the terminal belongs to strata; run " +
-		strings.Join(append([]string{plugin.Command}, plugin.Args...), " ") + " in a shell first"
+	plugin.StdinUnavailableMessage = "the terminal belongs to strata; log in in a shell first: " + login
 	config.ExecProvider = &plugin
 
-	// client-go gives a plugin the os.Stderr of the moment in which the client is made, and takes no other.
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	null, err := nowhere()
 	if err != nil {
 		return nil, err
 	}
-	stderr := os.Stderr
-	os.Stderr = null
-	defer func() { os.Stderr = stderr }()
-	made, err := client()
+	made, err := withStderr(null, client)
 	if err != nil {
 		return nil, err
 	}
 	made.Transport = impatient{made.Transport}
 	return made, nil
+}
+
+// withStderr makes a client while os.Stderr is another file. client-go gives a plugin the os.Stderr of the moment in
+// which the client is made, and takes no other.
+func withStderr(file *os.File, client func() (*http.Client, error)) (*http.Client, error) {
+	building.Lock()
+	defer building.Unlock()
+	stderr := os.Stderr
+	os.Stderr = file
+	defer func() { os.Stderr = stderr }()
+	return client()
 }
 
 // impatient answers when the request's context ends, even if a credential plugin hangs: client-go runs it inside of the

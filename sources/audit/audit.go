@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"strata/internal/fleet"
+	"strata/internal/sh"
 	"strata/sources"
 )
 
@@ -83,7 +84,7 @@ func (l *log) look(context.Context) (fleet.Facts, error) {
 func (l *log) trouble(err error) error {
 	return &fleet.Trouble{
 		Doing: "reading the audit log " + l.path, Cause: err,
-		Fix: "make it a file that you can read: ls -l " + l.path,
+		Fix: "make it a file that you can read: " + sh.Quote("ls", "-l", l.path),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"strata/internal/connect"
 	"strata/internal/fleet"
+	"strata/internal/sh"
 )
 
 // grant is the right that looking at a kind needs, beyond being known to the server.
@@ -26,14 +27,15 @@ const (
 // commands are what an administrator runs to give the right to somebody.
 func (g grant) commands(who string) string {
 	if g == grantView {
-		return "kubectl create clusterrolebinding strata-view --clusterrole=view " + who
+		return sh.Quote("kubectl", "create", "clusterrolebinding", "strata-view", "--clusterrole=view", who)
 	}
 	return "kubectl create clusterrole strata-nodes --verb=get,list,watch " +
 		"--resource=nodes,persistentvolumes,leases.coordination.k8s.io; " +
-		"kubectl create clusterrolebinding strata-nodes --clusterrole=strata-nodes " + who
+		sh.Quote("kubectl", "create", "clusterrolebinding", "strata-nodes", "--clusterrole=strata-nodes", who)
 }
 
-// subject is the option that names the user of a refusal to kubectl create clusterrolebinding.
+// subject is the option that names the user of a refusal to kubectl create clusterrolebinding. The name is the server's
+// word: it may hold anything.
 func subject(message string) string {
 	m := regexp.MustCompile(`User "([^"]+)"`).FindStringSubmatch(message)
 	if m == nil {
@@ -52,16 +54,12 @@ func trouble(c connect.Cluster, k *kind, namespace string, err error) *fleet.Tro
 		what += " of namespace " + namespace
 	}
 	t := &fleet.Trouble{Doing: fmt.Sprintf("watching %s of cluster %s", what, c.Name), Cause: err}
-	kubectl := "kubectl"
-	if c.Name != connect.InCluster {
-		kubectl += " --context " + c.Name
-	}
-	t.Fix = fix(c, k, err, kubectl)
+	t.Fix = fix(c, k, err)
 	return t
 }
 
-// fix is what to do about an error; kubectl is how to call it for this cluster.
-func fix(c connect.Cluster, k *kind, err error, kubectl string) string {
+// fix is what to do about an error.
+func fix(c connect.Cluster, k *kind, err error) string {
 	resolve, unresolved := errors.AsType[*net.DNSError](err)
 	_, uncertain := errors.AsType[*tls.CertificateVerificationError](err)
 	network, isNetwork := errors.AsType[net.Error](err)
@@ -69,9 +67,9 @@ func fix(c connect.Cluster, k *kind, err error, kubectl string) string {
 	case apierrors.IsForbidden(err):
 		return "let an administrator run: " + k.grant.commands(subject(err.Error()))
 	case apierrors.IsUnauthorized(err):
-		return "renew the credentials of user " + c.User + " in " + c.From + "; " + kubectl + " get nodes tells when they are good"
+		return "renew the credentials of user " + c.User + " in " + c.From + "; " + c.Command("get", "nodes") + " tells when they are good"
 	case strings.Contains(err.Error(), "getting credentials"):
-		return "log in in a shell: " + kubectl + " get nodes"
+		return "log in in a shell: " + c.Command("get", "nodes")
 	case apierrors.IsTooManyRequests(err):
 		return "the API server is overloaded and asks for patience; nothing to do"
 	case uncertain:
@@ -81,7 +79,7 @@ func fix(c connect.Cluster, k *kind, err error, kubectl string) string {
 	case unresolved:
 		return "mend the name " + resolve.Name + " in DNS, or the server in " + c.From
 	case errors.Is(err, errSilent), errors.Is(err, errBroke), isNetwork && network.Timeout():
-		return "see whether " + c.Server + " answers from here: curl -k " + c.Server + "/livez"
+		return "see whether " + c.Server + " answers from here: " + sh.Quote("curl", "-k", c.Server+"/livez")
 	}
-	return kubectl + " get --raw /readyz?verbose tells more"
+	return c.Command("get", "--raw", "/readyz?verbose") + " tells more"
 }

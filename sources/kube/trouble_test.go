@@ -33,8 +33,10 @@ func TestEveryTroubleSaysWhatToDo(t *testing.T) {
 			"nodes", forbidden("nodes", "system:serviceaccount:ops:strata"),
 			"create clusterrolebinding strata-nodes --clusterrole=strata-nodes --serviceaccount=ops:strata",
 		},
+		{"pods", forbidden("pods", "kim; $(reboot)"), "strata-view --clusterrole=view '--user=kim; $(reboot)'"},
+		{"nodes", forbidden("nodes", "system:serviceaccount:ops:a b"), "'--serviceaccount=ops:a b'"},
 		{"leases", forbidden("leases", "kim"), "--resource=nodes,persistentvolumes,leases.coordination.k8s.io"},
-		{"pods", errors.New("forbidden"), "kubectl --context prod get --raw /readyz?verbose"},
+		{"pods", errors.New("forbidden"), "kubectl --context prod get --raw '/readyz?verbose'"},
 		{"pods", apierrors.NewUnauthorized("Unauthorized"), "renew the credentials of user kim in /root/.kube/config"},
 		{"pods", apierrors.NewTooManyRequests("slow down", 1), "patience"},
 		{"pods", &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, "start the API server at https://api:6443"},
@@ -51,6 +53,24 @@ func TestEveryTroubleSaysWhatToDo(t *testing.T) {
 		if !errors.Is(got, want.err) || !strings.Contains(got.Error(), "watching "+want.kind+" of cluster prod") {
 			t.Errorf("the error is %q", got)
 		}
+	}
+}
+
+// TestCommandsCanBePasted: the names of contexts and servers are whatever somebody wrote into the kubeconfig.
+func TestCommandsCanBePasted(t *testing.T) {
+	t.Parallel()
+	c := connect.Cluster{Name: "admin@it's prod", Server: "https://api/a b"}
+	for want, err := range map[string]error{
+		`kubectl --context 'admin@it'\''s prod' get nodes`:                   apierrors.NewUnauthorized("Unauthorized"),
+		`kubectl --context 'admin@it'\''s prod' get --raw '/readyz?verbose'`: errors.New("odd"),
+		`curl -k 'https://api/a b/livez'`:                                    errSilent,
+	} {
+		if got := trouble(c, kindOf(t, "pods"), "", err).Fix; !strings.Contains(got, want) {
+			t.Errorf("the fix of %v is %s, want one with %s", err, got, want)
+		}
+	}
+	if got := trouble(connect.Cluster{Name: connect.InCluster}, kindOf(t, "pods"), "", errors.New("odd")).Fix; !strings.HasPrefix(got, "kubectl get") {
+		t.Errorf("inside of a cluster the fix is %s", got)
 	}
 }
 
