@@ -65,9 +65,9 @@ type Fold struct {
 
 // Reads says what a rule looks at besides its own object, so that it is judged again when that changes.
 type Reads struct {
-	Kinds  []fleet.Kind // of objects one link away
-	Errors fleet.Kind   // whether looking at that kind fails (Part.Err)
-	Seen   fleet.Kind   // when that kind was last seen (Part.At)
+	Kinds []fleet.Kind // of objects one link away
+	Fails fleet.Kind   // whether looking at that kind fails (Snapshot.Failing)
+	Seen  fleet.Kind   // when that kind was last seen (Part.At)
 }
 
 // Diagnose judges everything in next from scratch. Since, holds and what is clearing come from prev's findings, which may
@@ -114,10 +114,26 @@ func Examine(rules []Rule, s *fleet.Snapshot, r fleet.Ref) []Judged {
 	var all []Judged
 	for i := range rules {
 		if rules[i].Kind == r.Kind {
-			all = append(all, Judged{&rules[i], rules[i].Judge(s, o)})
+			all = append(all, Judged{&rules[i], rules[i].verdict(s, o)})
 		}
 	}
 	return all
+}
+
+// verdict judges an object. Where it cannot be seen any more nothing is ok: what looked well may have changed, and the
+// passing of time ends nothing.
+func (r *Rule) verdict(s *fleet.Snapshot, o fleet.Object) Verdict {
+	v := r.Judge(s, o)
+	if v.State == OK && unseen(s, o.Ref()) {
+		v.State, v.Missing = CannotTell, []string{"whether it is so now: " + o.Ref().Source + " cannot be seen"}
+	}
+	return v
+}
+
+// unseen reports whether the scope that holds an object cannot be seen now.
+func unseen(s *fleet.Snapshot, r fleet.Ref) bool {
+	p, ok := s.PartOf(r)
+	return ok && s.Failing(p.Source, p.Scope)
 }
 
 // on makes a Judge of a function over the rule's own type.

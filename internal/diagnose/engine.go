@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"time"
 
 	"strata/internal/fleet"
@@ -12,7 +13,7 @@ type engine struct {
 	byID    map[string]int
 	byKind  map[fleet.Kind][]int // rules by the kind they judge
 	readers map[fleet.Kind][]int // rules by the kinds they read besides
-	errors  map[fleet.Kind][]int // rules by the kind whose Part.Err they read
+	fails   map[fleet.Kind][]int // rules by the kind of which they read whether looking at it fails
 	seen    map[fleet.Kind][]int // rules by the kind whose Part.At they read
 
 	links  *linker
@@ -24,7 +25,7 @@ type engine struct {
 func newEngine(rules []Rule) *engine {
 	e := &engine{
 		rules: rules, byID: map[string]int{}, byKind: map[fleet.Kind][]int{}, readers: map[fleet.Kind][]int{},
-		errors: map[fleet.Kind][]int{}, seen: map[fleet.Kind][]int{},
+		fails: map[fleet.Kind][]int{}, seen: map[fleet.Kind][]int{},
 	}
 	for i := range rules {
 		r := &rules[i]
@@ -33,8 +34,8 @@ func newEngine(rules []Rule) *engine {
 		for _, k := range r.Reads.Kinds {
 			e.readers[k] = append(e.readers[k], i)
 		}
-		if k := r.Reads.Errors; k != "" {
-			e.errors[k] = append(e.errors[k], i)
+		if k := r.Reads.Fails; k != "" {
+			e.fails[k] = append(e.fails[k], i)
 		}
 		if k := r.Reads.Seen; k != "" {
 			e.seen[k] = append(e.seen[k], i)
@@ -169,6 +170,9 @@ func (e *engine) judge(j *judgement, rule int) {
 		return
 	}
 	i := id{rule, j.about()}
+	if v.State == OK && before != nil && unseen(j.s, i.ref) {
+		v.State = CannotTell
+	}
 	f, due := settle(&e.rules[rule], i.ref, v, before, j.s.At)
 	if f != nil || before != nil {
 		e.folder.put(i, f)
@@ -200,37 +204,54 @@ func (e *engine) neighbours(s *fleet.Snapshot, ref fleet.Ref, rules []int, near 
 	}
 }
 
-// parts collects the judgements by rules that read when a scope was last seen, or whether looking at it fails.
+// parts collects the judgements that hang on when a scope was last seen, or on whether it can be seen at all.
 func (e *engine) parts(prev, next *fleet.Snapshot, near map[id]struct{}) {
-	if len(e.errors) == 0 && len(e.seen) == 0 {
+	turned := !slices.Equal(failing(prev), failing(next))
+	if len(e.seen) == 0 && !turned {
 		return
 	}
 	for i := range next.Parts {
 		n := &next.Parts[i]
-		errors, seen := e.errors[n.Kind], e.seen[n.Kind]
-		if len(errors) == 0 && len(seen) == 0 {
-			continue
-		}
-		p, ok := prev.Part(n.Source, n.Scope)
-		if ok && p.Err == n.Err {
-			errors = nil
-		}
-		if ok && p.At.Equal(n.At) {
-			seen = nil
-		}
-		for _, rules := range [...][]int{errors, seen} {
-			for _, o := range n.Facts {
-				if len(rules) == 0 {
-					break
-				}
-				ref := o.Ref()
-				for _, rule := range rules {
-					if e.rules[rule].Kind == ref.Kind {
-						near[id{rule, ref}] = struct{}{}
-					}
-				}
-				e.neighbours(next, ref, rules, near)
+		seen := e.seen[n.Kind]
+		if len(seen) > 0 {
+			if p, ok := prev.Part(n.Source, n.Scope); ok && p.At.Equal(n.At) {
+				seen = nil
 			}
 		}
+		e.readersOf(next, n, seen, near)
+		if turned && prev.Failing(n.Source, n.Scope) != next.Failing(n.Source, n.Scope) {
+			e.readersOf(next, n, e.fails[n.Kind], near)
+			for _, o := range n.Facts {
+				for _, f := range e.folder.on[o.Ref()] {
+					near[f.id] = struct{}{}
+				}
+			}
+		}
+	}
+}
+
+// failing lists the scopes that cannot be seen.
+func failing(s *fleet.Snapshot) (all [][2]string) {
+	for i := range s.Parts {
+		if p := &s.Parts[i]; p.Failing() {
+			all = append(all, [2]string{p.Source, p.Scope})
+		}
+	}
+	return all
+}
+
+// readersOf collects the judgements by some rules on the objects of a scope and on those one link away.
+func (e *engine) readersOf(s *fleet.Snapshot, p *fleet.Part, rules []int, near map[id]struct{}) {
+	if len(rules) == 0 {
+		return
+	}
+	for _, o := range p.Facts {
+		ref := o.Ref()
+		for _, rule := range rules {
+			if e.rules[rule].Kind == ref.Kind {
+				near[id{rule, ref}] = struct{}{}
+			}
+		}
+		e.neighbours(s, ref, rules, near)
 	}
 }

@@ -18,7 +18,7 @@ func nodeRules() []Rule {
 	}, {
 		ID: "K8S-02", Title: "node's lease is late", Kind: fleet.KindNode, Severity: fleet.Critical,
 		Source: "kube-node-lease: renewed every 10 s; late after its duration (40 s), dead 10 s later", Clear: 10 * time.Second,
-		Reads: Reads{Kinds: []fleet.Kind{fleet.KindLease}, Errors: fleet.KindLease}, Judge: on(leaseLate),
+		Reads: Reads{Kinds: []fleet.Kind{fleet.KindLease}, Fails: fleet.KindLease}, Judge: on(leaseLate),
 	}, {
 		ID: "K8S-03", Title: "node under pressure", Kind: fleet.KindNode, Severity: fleet.Serious,
 		Source: "kubelet node-pressure eviction; a condition flips at most every 5 min", Hold: 2 * time.Minute,
@@ -72,7 +72,7 @@ func leaseLate(s *fleet.Snapshot, n *fleet.Node) Verdict {
 	if !ok || lease.Renewed.IsZero() {
 		return Verdict{State: CannotTell, Missing: []string{"its lease: " + show}}
 	}
-	if part, ok := s.Part(n.Source, fleet.KindLease.Scope()); ok && part.Err != "" {
+	if s.Failing(n.Source, fleet.KindLease.Scope()) {
 		// Old leases look late although it is strata that does not see them.
 		return Verdict{State: CannotTell, Missing: []string{"its lease, which cannot be read now: " + show}}
 	}

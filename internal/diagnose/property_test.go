@@ -64,11 +64,20 @@ func (r random) maybe(v float64) fleet.Opt[float64] {
 
 // change puts, replaces or removes one object, or makes looking fail or work.
 func (r random) change(w *world) {
-	if r.IntN(15) == 0 {
-		if kind := fleet.KindLease; r.yes() {
+	if r.IntN(10) == 0 {
+		kind := fleet.Kind(r.one("lease", "lease", "pod", "node", "server", "sensor"))
+		source := r.one("kube/p", "openstack/a", "host/h1")
+		switch r.IntN(6) {
+		case 0:
 			w.failing[kind] = "connection refused"
-		} else {
+		case 1:
+			w.partly[kind] = "one row is odd"
+		case 2:
+			w.dead[source] = "panic"
+		default:
 			delete(w.failing, kind)
+			delete(w.partly, kind)
+			delete(w.dead, source)
 		}
 		return
 	}

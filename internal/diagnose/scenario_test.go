@@ -168,6 +168,8 @@ type world struct {
 	now     time.Time
 	objects map[fleet.Ref]fleet.Object
 	failing map[fleet.Kind]string // parts of that kind fail
+	partly  map[fleet.Kind]string // parts of that kind fail in part
+	dead    map[string]string     // sources that fail as a whole
 	derive  fleet.Derive
 	last    *fleet.Snapshot
 	changes int
@@ -175,7 +177,7 @@ type world struct {
 
 func newWorld(derive fleet.Derive) *world {
 	return &world{
-		objects: map[fleet.Ref]fleet.Object{}, failing: map[fleet.Kind]string{}, derive: derive,
+		objects: map[fleet.Ref]fleet.Object{}, failing: map[fleet.Kind]string{}, partly: map[fleet.Kind]string{}, dead: map[string]string{}, derive: derive,
 		last: fleet.NewSnapshot(0, time.Time{}, nil, nil, nil),
 	}
 }
@@ -198,7 +200,13 @@ func (w *world) snapshot() *fleet.Snapshot {
 		if old, ok := w.last.Part(p.Source, p.Scope); ok && p.Err != "" {
 			p.At = old.At
 		}
+		if says := w.partly[k.kind]; says != "" && p.Err == "" {
+			p.Err, p.Partial = says, true
+		}
 		parts = append(parts, p)
+	}
+	for source, says := range w.dead {
+		parts = append(parts, fleet.Part{Source: source, Err: says})
 	}
 	return fleet.NewSnapshot(w.last.Seq+1, w.now, parts, nil, nil)
 }
@@ -225,7 +233,8 @@ func sameAs[T any](t testing.TB, what string, scratch, step []T) {
 	t.Fatalf("%s, from scratch and step by step (-scratch +step):\n%s", what, cmp.Diff(scratch, step))
 }
 
-// read takes one line of a scenario: KIND SOURCE JSON, gone KIND SOURCE NAME, fails KIND ERROR, works KIND.
+// read takes one line of a scenario: KIND SOURCE JSON, gone KIND SOURCE NAME, fails KIND ERROR, partly KIND ERROR,
+// works KIND, dies SOURCE ERROR, lives SOURCE.
 func (w *world) read(line string) error {
 	if line == "" || strings.HasPrefix(line, "#") {
 		return nil
@@ -244,8 +253,20 @@ func (w *world) read(line string) error {
 		kind, text, _ := strings.Cut(rest, " ")
 		w.failing[fleet.Kind(kind)] = text
 		return nil
+	case "partly":
+		kind, text, _ := strings.Cut(rest, " ")
+		w.partly[fleet.Kind(kind)] = text
+		return nil
 	case "works":
 		delete(w.failing, fleet.Kind(rest))
+		delete(w.partly, fleet.Kind(rest))
+		return nil
+	case "dies":
+		source, text, _ := strings.Cut(rest, " ")
+		w.dead[source] = text
+		return nil
+	case "lives":
+		delete(w.dead, rest)
 		return nil
 	}
 	o := blank(fleet.Kind(word))

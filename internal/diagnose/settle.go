@@ -19,6 +19,9 @@ func settle(rule *Rule, about fleet.Ref, v Verdict, before *fleet.Finding, now t
 	if before == nil {
 		return nil, v.Again
 	}
+	if v.State == CannotTell && !before.Cleared.IsZero() {
+		return fade(rule, before, now, v.Again) // it was ok when it was last seen
+	}
 	f := *before
 	f.Cleared = time.Time{}
 	switch {
