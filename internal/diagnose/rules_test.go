@@ -105,6 +105,15 @@ func TestHealthyWorldHasNoRoot(t *testing.T) {
 	}
 }
 
+// A standing risk is worth knowing and no trouble: the header stays quiet.
+func TestARiskIsNoRoot(t *testing.T) {
+	t.Parallel()
+	w := worldOf(t, `pv kube/p {"name":"v","phase":"Bound","claim":"default/mysql","backing":"hostPath","hostPath":"/data/mysql"}`)
+	if f, ok := diagnose.Root(w.last); ok || len(w.last.Findings) != 1 {
+		t.Errorf("root %+v of %d findings", f, len(w.last.Findings))
+	}
+}
+
 // TestStoreDerives: through a Store, a lease that nobody renews becomes a finding by the passing of time alone, and while
 // nothing changes, findings and links are shared from snapshot to snapshot.
 func TestStoreDerives(t *testing.T) {

@@ -15,7 +15,7 @@ func volumeRules() []Rule {
 		ID: "K8S-26", Title: "volume failed", Kind: fleet.KindVolume, Severity: fleet.Critical,
 		Source: "persistentvolume status.phase Failed", Explains: []string{"K8S-09"}, Judge: on(volumeFailed),
 	}, {
-		ID: "K8S-10", Title: "data tied to one node, the pod is not", Kind: fleet.KindVolume, Severity: fleet.Warn,
+		ID: "K8S-10", Title: "data tied to one node, the pod is not", Kind: fleet.KindVolume, Severity: fleet.Info, // a risk, not a fault: nothing is lost while its pod stays
 		Source:     "hostPath volume without nodeAffinity: on another node its path is another, empty one",
 		Confidence: fleet.Medium, Judge: on(hostPathTrap),
 	}}

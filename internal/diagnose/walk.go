@@ -194,9 +194,10 @@ func wholeDisk(device string) string {
 		return ""
 	}
 	bare := strings.TrimRight(name, "0123456789")
-	for _, numbered := range [...]string{"nvme", "mmcblk", "md"} {
+	// A disk whose own name ends with a number has a p before that of a partition.
+	for _, numbered := range [...]string{"nvme", "mmcblk", "md", "nbd", "loop", "rbd", "drbd", "zram", "pmem", "sr"} {
 		if strings.HasPrefix(name, numbered) {
-			if disk, ok := strings.CutSuffix(bare, "p"); ok && bare != name {
+			if disk, ok := strings.CutSuffix(bare, "p"); ok && bare != name && strings.TrimRight(disk, "0123456789") != disk {
 				return disk
 			}
 			return name
