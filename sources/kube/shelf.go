@@ -2,6 +2,7 @@ package kube
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -23,7 +24,7 @@ type shelf struct {
 	mu     sync.Mutex
 	groups map[string]*group // by scope; that of the kind itself is always there
 	err    error             // why the kind cannot be seen now
-	row    error             // an object that could not be read since the last list
+	bad    map[string]error  // by namespace/name: objects that could not be read when they were last seen
 	narrow error             // why only one namespace is seen
 	loaded bool              // listed once
 }
@@ -38,7 +39,7 @@ type group struct {
 var _ cache.ReflectorStore = (*shelf)(nil)
 
 func newShelf(k *kind) *shelf {
-	return &shelf{kind: k, wake: make(chan struct{}, 1), groups: map[string]*group{k.scope: {}}}
+	return &shelf{kind: k, wake: make(chan struct{}, 1), groups: map[string]*group{k.scope: {}}, bad: map[string]error{}}
 }
 
 // Add takes an object that appeared. It is part of cache.ReflectorStore.
@@ -67,7 +68,7 @@ func (s *shelf) put(o any) error {
 	}
 	switch {
 	case i.err != nil:
-		s.badRow(i.err) // it is told with the scope, and costs the other rows nothing
+		s.badRow(i)
 	case i.fact != nil:
 		s.change(i, i.fact)
 	}
@@ -78,6 +79,10 @@ func (s *shelf) put(o any) error {
 func (s *shelf) change(i *item, o fleet.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.bad[badKey(i)] != nil {
+		delete(s.bad, badKey(i))
+		s.mark(s.groups[s.kind.scope])
+	}
 	g := s.group(s.kind.group(i.namespace))
 	key := s.kind.itemKey(i)
 	old, changing := g.changes[key]
@@ -100,7 +105,8 @@ func (s *shelf) change(i *item, o fleet.Object) {
 func (s *shelf) Replace(all []any, _ string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.err, s.row, s.loaded = nil, nil, true
+	s.err, s.loaded = nil, true
+	clear(s.bad)
 	next := map[string]fleet.Facts{}
 	for _, o := range all {
 		i, ok := o.(*item)
@@ -108,7 +114,7 @@ func (s *shelf) Replace(all []any, _ string) error {
 			return errors.New("not an item")
 		}
 		if i.err != nil {
-			s.row = i.err
+			s.bad[badKey(i)] = i.err
 		} else if i.fact != nil {
 			scope := s.kind.group(i.namespace)
 			next[scope] = append(next[scope], i.fact)
@@ -186,12 +192,27 @@ func (s *shelf) narrowed(why error) {
 	}
 }
 
-// badRow says that one object could not be read. The others still are.
-func (s *shelf) badRow(err error) {
+// badRow says that one object could not be read, until it is seen well or gone. It is told with the scope, and costs the
+// other rows nothing.
+func (s *shelf) badRow(i *item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.row = err
+	s.bad[badKey(i)] = i.err
 	s.mark(s.groups[s.kind.scope])
+}
+
+func badKey(i *item) string { return i.namespace + "/" + i.name }
+
+// badRows is why some objects cannot be read: of the first, and how many there are.
+func (s *shelf) badRows() error {
+	if len(s.bad) == 0 {
+		return nil
+	}
+	err := s.bad[slices.Min(slices.Collect(maps.Keys(s.bad)))]
+	if more := len(s.bad) - 1; more > 0 {
+		return fmt.Errorf("%w (and %d more)", err, more)
+	}
+	return err
 }
 
 func (s *shelf) group(scope string) *group {
@@ -251,7 +272,7 @@ func (s *shelf) flush(now time.Time) []fleet.Observation {
 		o := fleet.Observation{Scope: scope, At: now, Err: s.err}
 		if o.Err == nil && scope == s.kind.scope {
 			if o.Err = s.narrow; o.Err == nil {
-				o.Err = s.row
+				o.Err = s.badRows()
 			}
 		}
 		if s.err == nil && s.loaded {

@@ -174,6 +174,32 @@ func TestShelfKeepsOtherRowsBesideABadOne(t *testing.T) {
 	}
 }
 
+// A pod that could not be read is no trouble any more once it is seen well, or is gone, without a new list.
+func TestShelfForgetsABadRowThatIsMendedOrGone(t *testing.T) {
+	t.Parallel()
+	for name, mend := range map[string]func(*shelf) error{
+		"seen well": func(s *shelf) error { return s.Update(podItem("a", "2", "Running")) },
+		"gone":      func(s *shelf) error { return s.Delete(podItem("a", "2", "")) },
+	} {
+		s := newShelf(kindOf(t, "pods"))
+		fill(t, s, podItem("a", "1", "Running"))
+		bad := errors.New("bad row")
+		must(t, s.Update(&item{namespace: "a", name: "2", err: bad}))
+		must(t, s.Update(&item{namespace: "b", name: "2", err: errors.New("another")}))
+		if o := flushed(s)["pods"]; !errors.Is(o.Err, bad) || o.Err.Error() != "bad row (and 1 more)" || o.Facts == nil {
+			t.Errorf("%s: two bad rows are observed as %+v", name, o)
+		}
+		must(t, s.Delete(podItem("b", "2", "")))
+		if o := flushed(s)["pods"]; o.Err == nil || o.Err.Error() != "bad row" {
+			t.Errorf("%s: one bad row is left, observed as %+v", name, o)
+		}
+		must(t, mend(s))
+		if o, ok := flushed(s)["pods"]; !ok || o.Err != nil {
+			t.Errorf("%s: the bad row is still said: %v", name, o.Err)
+		}
+	}
+}
+
 func TestEventsAreTheNewestOfTheLastHour(t *testing.T) {
 	t.Parallel()
 	s := newShelf(kindOf(t, "events"))
