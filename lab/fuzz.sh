@@ -10,7 +10,7 @@ cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
 failed=0
 while IFS=: read -r file target; do
 	printf '== %s of ./%s\n' "$target" "$(dirname "$file")"
-	go test -run '^$' -fuzz "^$target\$" -fuzztime "$1" "./$(dirname "$file")" || failed=$((failed + 1))
+	go test -run '^$' -fuzz "^$target\$" -fuzztime "$1" -fuzzminimizetime 10x "./$(dirname "$file")" || failed=$((failed + 1))
 done < <(grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' actions internal sources ui | sed 's/:func /:/' | sort)
 [ "$failed" = 0 ] || {
 	echo "$failed fuzz targets failed"

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"strata/internal/connect"
 	"strata/internal/fleet"
 	"strata/internal/plain"
+	"strata/internal/wire"
 	"strata/sources"
 )
 
@@ -210,10 +212,15 @@ func (r *report) code() int {
 func (r *report) print(w io.Writer, output string) error {
 	r.code() // the verdict is part of what is printed
 	if output == "json" {
-		e := json.NewEncoder(w)
+		var text bytes.Buffer
+		e := json.NewEncoder(&text)
 		e.SetIndent("", "  ")
 		e.SetEscapeHTML(false)
-		return e.Encode(r)
+		if err := e.Encode(r); err != nil {
+			return err
+		}
+		_, err := w.Write(wire.Printable(text.Bytes()))
+		return err
 	}
 	out := bufio.NewWriter(w)
 	subject := ""

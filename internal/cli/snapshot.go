@@ -2,13 +2,13 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
 	"strata/internal/fleet"
@@ -99,11 +99,11 @@ func (p *program) print(s *fleet.Snapshot, output string, chosen bool) error {
 		return err
 	}
 	if output == "yaml" {
-		if b, err = yaml.JSONToYAML(b); err != nil {
+		if b, err = wire.YAML(b); err != nil {
 			return err
 		}
 	}
-	if _, err := out.Write(append(b, '\n')); err != nil {
+	if _, err := fmt.Fprintf(out, "%s\n", bytes.TrimSuffix(b, []byte("\n"))); err != nil {
 		return err
 	}
 	return out.Flush()

@@ -38,7 +38,7 @@ type part struct {
 	Objects      []json.RawMessage `json:"objects"`
 }
 
-// EncodeSnapshot writes a snapshot, indented.
+// EncodeSnapshot writes a snapshot, indented. Nothing in it is obeyed by a terminal.
 func EncodeSnapshot(s *fleet.Snapshot) ([]byte, error) {
 	out := snapshot{Schema: Schema, Seq: s.Seq, At: s.At, Links: s.Links, Findings: s.Findings, Parts: make([]part, len(s.Parts))}
 	for i := range s.Parts {
@@ -56,7 +56,8 @@ func EncodeSnapshot(s *fleet.Snapshot) ([]byte, error) {
 			ErrAt: p.ErrAt, Partial: p.Partial, Unconfigured: p.Unconfigured, Objects: objects,
 		}
 	}
-	return json.MarshalIndent(out, "", "  ")
+	b, err := json.MarshalIndent(out, "", "  ")
+	return Printable(b), err
 }
 
 // DecodeSnapshot reads what EncodeSnapshot wrote.
