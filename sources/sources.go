@@ -5,9 +5,10 @@ package sources
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
-	"sync"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -46,10 +47,12 @@ const (
 
 func keep(ctx context.Context, put func(fleet.Observation), s Source) {
 	delay := firstDelay
-	see := put
+	r := &recovery{put: put, known: map[string]bool{}}
 	for {
 		began := time.Now()
-		err := watch(ctx, see, s)
+		stop := r.begin()
+		err := watch(ctx, r.see, s)
+		stop()
 		if ctx.Err() != nil {
 			return
 		}
@@ -59,8 +62,7 @@ func keep(ctx context.Context, put func(fleet.Observation), s Source) {
 		if time.Since(began) > calm {
 			delay = firstDelay
 		}
-		put(fleet.Observation{Source: s.Name(), At: time.Now(), Err: err})
-		see = recovered(put)
+		r.fail(fleet.Observation{Source: s.Name(), At: time.Now(), Err: err})
 		if !Sleep(ctx, Jitter(delay)) {
 			return
 		}
@@ -68,25 +70,20 @@ func keep(ctx context.Context, put func(fleet.Observation), s Source) {
 	}
 }
 
-// recovered returns a put that takes the error of scope "" back with the first thing that is seen again.
-func recovered(put func(fleet.Observation)) func(fleet.Observation) {
-	var once sync.Once
-	return func(o fleet.Observation) {
-		put(o)
-		if o.Err == nil {
-			once.Do(func() { put(fleet.Observation{Source: o.Source, At: o.At}) })
-		}
-	}
-}
-
-// watch runs a source once and turns a panic into an error: one broken source must not take the cockpit down.
-func watch(ctx context.Context, put func(fleet.Observation), s Source) (err error) {
+// watch runs a source once and turns a panic into an error: one broken source must not take the cockpit down. The error
+// is one line for the screen; the stack goes into the log.
+func watch(ctx context.Context, see func(fleet.Observation), s Source) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("watching %s: panic: %v\n%s", s.Name(), p, debug.Stack())
+			slog.Default().Error("a source panicked", "source", s.Name(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			said, _, _ := strings.Cut(fmt.Sprint(p), "\n")
+			err = &fleet.Trouble{
+				Doing: "watching " + s.Name(), Cause: fmt.Errorf("panic: %s", said),
+				Fix: "this is a bug; please report it with the stack in strata.log",
+			}
 		}
 	}()
-	return s.Watch(ctx, put)
+	return s.Watch(ctx, see)
 }
 
 // Jitter spreads a delay by up to a quarter to both sides.
