@@ -88,6 +88,27 @@ func everything(t testing.TB) *fleet.Snapshot {
 	return fleet.NewSnapshot(42, at, parts, []fleet.Link{*filled[fleet.Link]()}, []fleet.Finding{*filled[fleet.Finding]()})
 }
 
+// That a list was not read is not that it is empty.
+func TestAnEmptyListOfActionsStaysEmpty(t *testing.T) {
+	for _, actions := range [][]fleet.ServerAction{nil, {}} {
+		b, err := EncodeSnapshot(fleet.NewSnapshot(1, time.Time{}, []fleet.Part{
+			{Source: "openstack/a", Scope: "servers", Facts: fleet.Facts{&fleet.Server{Source: "openstack/a", ID: "s", Actions: actions}}},
+		}, nil, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := DecodeSnapshot(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for v := range fleet.All[*fleet.Server](s, fleet.KindServer) {
+			if (v.Actions == nil) != (actions == nil) {
+				t.Errorf("%#v came back as %#v", actions, v.Actions)
+			}
+		}
+	}
+}
+
 func equal(t *testing.T, got, want *fleet.Snapshot) {
 	t.Helper()
 	if d := cmp.Diff(want, got, cmpopts.IgnoreUnexported(fleet.Snapshot{}, fleet.Part{}), cmpopts.EquateEmpty()); d != "" {

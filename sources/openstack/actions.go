@@ -169,6 +169,9 @@ func (a *actions) history(ctx context.Context, c *gophercloud.ServiceClient, w w
 	if h.err != nil {
 		return h
 	}
+	if h.actions == nil {
+		h.actions = []fleet.ServerAction{} // read, and there are none
+	}
 	// Newest first, in the server's own order within a second, which it knows and the times do not tell.
 	slices.SortStableFunc(h.actions, func(x, y fleet.ServerAction) int { return y.Start.Compare(x.Start) })
 	known := map[string]fleet.ServerAction{}
@@ -235,7 +238,10 @@ func (a *actions) take(h history, there map[string]*fleet.Server) {
 		r.open = true
 	case h.actions != nil:
 		next.Actions = h.actions
-		newest := h.actions[0]
+		var newest fleet.ServerAction
+		if len(h.actions) > 0 {
+			newest = h.actions[0]
+		}
 		pending := len(newest.Events) == 0 && one.Run.TaskState != ""
 		r.open = pending || len(newest.Events) > 0 && !ended(newest)
 	}

@@ -135,6 +135,25 @@ func TestAHistoryThatFailsIsSaidAndRetried(t *testing.T) {
 	w.server("the history", id, func(s *fleet.Server) bool { return wellRead(s) && s.ActionsErr == "" })
 }
 
+// Nova forgets the actions of old servers when its database is archived.
+func TestAHistoryThatIsEmptyIsRead(t *testing.T) {
+	t.Parallel()
+	f := start(t, nova.Config{})
+	id := f.AddServer(nova.Server{Name: "off", State: "stopped"})
+	f.Break(nova.Nova, func(w http.ResponseWriter, r *http.Request, rest http.HandlerFunc) {
+		if strings.HasSuffix(r.URL.Path, "os-instance-actions") {
+			_, _ = w.Write([]byte(`{"instanceActions": []}`))
+			return
+		}
+		rest(w, r)
+	})
+	w := see(t, New(connectTo(t, f, "admin"), quick()))
+	s := w.server("the history", id, func(s *fleet.Server) bool { return s.Actions != nil })
+	if len(s.Actions) != 0 || s.ActionsErr != "" {
+		t.Errorf("actions %v, error %q", s.Actions, s.ActionsErr)
+	}
+}
+
 func TestABrokenCloudSaysSo(t *testing.T) {
 	t.Parallel()
 	found, _ := connect.Clouds(connect.Search{Names: []string{"home"}, Getenv: func(string) string { return "" }, Dir: t.TempDir()})
