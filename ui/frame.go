@@ -223,6 +223,9 @@ func (t *table) origin(c *scene) (string, ink) {
 	style := dim
 	for _, source := range order {
 		switch p := worst[source]; {
+		case p.Partial:
+			style = warnInk
+			says = append(says, system(source)+" seen in part (:sources)")
 		case p.Err != "":
 			style = badInk
 			says = append(says, fmt.Sprintf("%s %s failing for %s", c.t.stale(), system(source), coarse(p.ErrAt, c.now())))

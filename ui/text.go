@@ -4,27 +4,14 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
+
+	texts "strata/internal/plain"
 )
 
-// clean takes control, escape and direction characters out of text from the world, so that it can neither move the
-// cursor nor lie about its order.
-func clean(s string) string {
-	if plainASCII(s) {
-		return s
-	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), r == unicode.ReplacementChar:
-			return '·'
-		}
-		return r
-	}, s)
-}
+// clean makes text from the world fit for the screen.
+func clean(s string) string { return texts.Text(s) }
 
 func plainASCII(s string) bool {
 	for i := 0; i < len(s); i++ {

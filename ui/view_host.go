@@ -265,8 +265,8 @@ func filesystemsView() *view {
 			{title: "host", width: 8, grow: 1, drop: 4, search: true, cell: of(func(_ *scene, f *fleet.Filesystem) cell { return cell{f.Host, plain} }), key: text(func(f *fleet.Filesystem) string { return f.Host })},
 			{title: "mount", width: 12, grow: 2, search: true, cell: of(func(_ *scene, f *fleet.Filesystem) cell { return cell{f.Mount, plain} }), key: text(func(f *fleet.Filesystem) string { return f.Mount })},
 			{title: "used", width: 6, right: true, flash: true, cell: health, key: number(func(f *fleet.Filesystem) float64 { return -f.UsedShare().Or(0) })},
-			{title: "free", width: 7, right: true, cell: of(func(_ *scene, f *fleet.Filesystem) cell { return cell{bytesOf(float64(f.Available)), dim} }), key: number(func(f *fleet.Filesystem) float64 { return float64(f.Available) })},
-			{title: "size", width: 7, right: true, drop: 3, cell: of(func(_ *scene, f *fleet.Filesystem) cell { return cell{bytesOf(float64(f.Total)), dim} }), key: number(func(f *fleet.Filesystem) float64 { return -float64(f.Total) })},
+			{title: "free", width: 7, right: true, cell: of(func(_ *scene, f *fleet.Filesystem) cell { return size(f, f.Available) }), key: number(func(f *fleet.Filesystem) float64 { return float64(f.Available) })},
+			{title: "size", width: 7, right: true, drop: 3, cell: of(func(_ *scene, f *fleet.Filesystem) cell { return size(f, f.Total) }), key: number(func(f *fleet.Filesystem) float64 { return -float64(f.Total) })},
 			{title: "type", width: 6, drop: 5, search: true, cell: of(func(_ *scene, f *fleet.Filesystem) cell { return cell{f.Type, dim} })},
 			{title: "errors", width: 12, grow: 1, drop: 2, flash: true, cell: of(filesystemErrors)},
 			{title: "device", width: 18, grow: 1, drop: 6, search: true, cell: of(func(_ *scene, f *fleet.Filesystem) cell { return cell{f.Device, dim} })},
@@ -274,9 +274,20 @@ func filesystemsView() *view {
 	}
 }
 
+// size is one of a filesystem's figures, where it told any.
+func size(f *fleet.Filesystem, n uint64) cell {
+	if f.NoData != "" || f.Total == 0 {
+		return cell{"—", dim}
+	}
+	return cell{bytesOf(float64(n)), dim}
+}
+
 func filesystemErrors(_ *scene, f *fleet.Filesystem) cell {
 	var says []string
 	style := dim
+	if f.NoData != "" {
+		says, style = append(says, f.NoData), warnInk
+	}
 	if f.ReadOnly {
 		says, style = append(says, "read-only"), warnInk
 	}

@@ -99,6 +99,8 @@ func (r scopeRow) Health() fleet.Health {
 	switch {
 	case r.part.Unconfigured:
 		return fleet.Health{State: fleet.StateUnknown, Word: "not configured"}
+	case r.part.Partial:
+		return fleet.Health{State: fleet.StateWarn, Word: "seen in part"}
 	case r.part.Err != "":
 		return fleet.Health{State: fleet.StateBad, Word: "failing"}
 	}

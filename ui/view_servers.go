@@ -19,7 +19,7 @@ func serversView() *view {
 			{title: "status", width: 14, grow: 1, search: true, flash: true, cell: of(serverStatus), key: text(func(s *fleet.Server) string { return s.Run.Status })},
 			{title: "stopped by", width: 11, grow: 1, drop: 3, cell: of(serverStopped)},
 			{title: "since", width: 6, right: true, drop: 2, cell: of(func(c *scene, s *fleet.Server) cell { return cell{coarse(serverSince(s), c.now()), dim} }), key: number(func(s *fleet.Server) float64 { return -float64(serverSince(s).Unix()) })},
-			{title: "stops", width: 7, right: true, drop: 4, cell: of(serverStops), key: number(func(s *fleet.Server) float64 { return -float64(len(s.Actions)) })},
+			{title: "stops", width: 7, right: true, drop: 4, cell: of(serverStops), key: number(func(s *fleet.Server) float64 { return -float64(internalStops(s, time.Time{})) })},
 			{title: "host", width: 10, grow: 1, drop: 6, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{s.Place.Hypervisor, dim} }), key: text(func(s *fleet.Server) string { return s.Place.Hypervisor })},
 			{title: "address", width: 14, drop: 7, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{addresses(s.Addresses), dim} })},
 			{title: "flavor", width: 11, drop: 8, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{or(s.Flavor.Name, s.Flavor.ID), dim} }), key: text(func(s *fleet.Server) string { return s.Flavor.Name })},
@@ -65,20 +65,12 @@ func serverSince(s *fleet.Server) time.Time {
 	if stop, ok := s.LastStop(); ok && s.Run.Status == "SHUTOFF" {
 		return stop.Start
 	}
-	if s.Run.Status == "ACTIVE" && !s.Times.Launched.IsZero() && len(s.Actions) == 0 {
-		return s.Times.Updated
-	}
 	return s.Times.Updated
 }
 
 // serverStops counts the stops by nova itself in the last week, where the action list is known.
 func serverStops(c *scene, s *fleet.Server) cell {
-	n := 0
-	for _, a := range s.Actions {
-		if a.Action == "stop" && a.ByNova() && c.now().Sub(a.Start) < 7*24*time.Hour {
-			n++
-		}
-	}
+	n := internalStops(s, c.now().AddDate(0, 0, -7))
 	switch {
 	case n >= 4:
 		return cell{fmt.Sprintf("%d in 7d", n), badInk}
@@ -88,10 +80,20 @@ func serverStops(c *scene, s *fleet.Server) cell {
 	return cell{}
 }
 
+// internalStops counts the stops by nova itself since a time.
+func internalStops(s *fleet.Server, since time.Time) (n int) {
+	for _, a := range s.Actions {
+		if a.Action == "stop" && a.ByNova() && a.Start.After(since) {
+			n++
+		}
+	}
+	return n
+}
+
 func addresses(list []fleet.Address) string {
 	var ips []string
 	for _, a := range list {
-		if a.IP != "" && a.Net != "Hostname" && !slices.Contains(ips, a.IP) {
+		if a.IP != "" && a.Kind != "Hostname" && a.Kind != "InternalDNS" && a.Kind != "ExternalDNS" && !slices.Contains(ips, a.IP) {
 			ips = append(ips, a.IP)
 		}
 	}
