@@ -5,10 +5,7 @@ package sources
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
-	"runtime/debug"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -75,12 +72,7 @@ func keep(ctx context.Context, put func(fleet.Observation), s Source) {
 func watch(ctx context.Context, see func(fleet.Observation), s Source) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			slog.Default().Error("a source panicked", "source", s.Name(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			said, _, _ := strings.Cut(fmt.Sprint(p), "\n")
-			err = &fleet.Trouble{
-				Doing: "watching " + s.Name(), Cause: fmt.Errorf("panic: %s", said),
-				Fix: "this is a bug; please report it with the stack in strata.log",
-			}
+			err = Panicked(s.Name(), "watching "+s.Name(), p)
 		}
 	}()
 	return s.Watch(ctx, see)

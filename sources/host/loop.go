@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"runtime/debug"
 	"slices"
 	"time"
 
 	"strata/internal/fleet"
+	"strata/sources"
 )
 
 // patience is how long a look may take before its scope is marked as failing. Reading a sensor of a dying disk can
@@ -75,7 +75,7 @@ func (l *loop) lookOnce(ctx context.Context) (got looked) {
 	got.at = time.Now()
 	defer func() {
 		if p := recover(); p != nil {
-			got.err = fmt.Errorf("reading %s of %s: panic: %v\n%s", l.scope, l.source, p, debug.Stack())
+			got.err = sources.Panicked(l.source, "reading "+l.scope+" of "+l.source, p)
 		}
 	}()
 	got.facts, got.err = l.look(ctx, got.at)

@@ -56,7 +56,7 @@ func TestPanicCostsOneLook(t *testing.T) {
 			return fleet.Facts{}, nil
 		}}
 		seen := watched(t, l, 3*time.Second)
-		if len(seen) != 2 || seen[0].Err == nil || !strings.Contains(seen[0].Err.Error(), "odd file") || seen[1].Err != nil {
+		if len(seen) != 2 || seen[0].Err == nil || !strings.HasSuffix(seen[0].Err.Error(), "panic: odd file") || seen[1].Err != nil {
 			t.Errorf("said %+v", seen)
 		}
 	})
@@ -198,7 +198,7 @@ func TestSmartPanicStaysInItsDisk(t *testing.T) {
 		odd := func([]string) ([]byte, int, error) { panic(errors.New("odd")) }
 		_, b := smartFor(t, time.Minute, []block{{name: "nvme0n1", bus: "nvme"}}, odd, nil)
 		d := &fleet.Disk{Name: "nvme0n1", Bus: "nvme"}
-		if b.addTo(d); !strings.Contains(strings.Join(d.Missing, ""), "panic: odd") {
+		if b.addTo(d); !strings.Contains(strings.Join(d.Missing, ""), "panic: odd") || strings.Contains(strings.Join(d.Missing, ""), "\n") {
 			t.Errorf("missing %q", d.Missing)
 		}
 	})

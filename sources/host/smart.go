@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +12,7 @@ import (
 
 	"strata/internal/fleet"
 	"strata/internal/sh"
+	"strata/sources"
 )
 
 // smartBook reads SMART in a loop of its own, one disk at a time, and keeps the last report of each disk for the scope
@@ -169,7 +169,7 @@ func (b *smartBook) turn(ctx context.Context, d *block, kind string) {
 func (b *smartBook) read(ctx context.Context, d *block, kind string, old page, now time.Time) (next page) {
 	defer func() {
 		if p := recover(); p != nil {
-			next = old.failed(d.bus, fmt.Sprintf("panic: %v\n%s", p, debug.Stack()))
+			next = old.failed(d.bus, sources.Panicked("host", "reading SMART of "+d.name, p).Error())
 		}
 	}()
 	if b.smartctl == nil {

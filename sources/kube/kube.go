@@ -4,8 +4,6 @@ package kube
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -60,8 +58,8 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, k := range kinds() {
 		w := s.watcher(k, client, in)
-		group.Go(guard(k, func() { w.run(ctx) }))
-		group.Go(guard(k, func() { s.publish(ctx, w.shelf, tell) }))
+		group.Go(guard(s.Name(), k, func() { w.run(ctx) }))
+		group.Go(guard(s.Name(), k, func() { s.publish(ctx, w.shelf, tell) }))
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -70,11 +68,11 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 }
 
 // guard turns a panic into an error, after which the source is started again: it must not take the cockpit down.
-func guard(k *kind, do func()) func() error {
+func guard(source string, k *kind, do func()) func() error {
 	return func() (err error) {
 		defer func() {
 			if p := recover(); p != nil {
-				err = fmt.Errorf("watching %s: panic: %v\n%s", k.resource, p, debug.Stack())
+				err = sources.Panicked(source, "watching "+k.resource, p)
 			}
 		}()
 		do()

@@ -127,7 +127,7 @@ func (a *actions) bring(ctx context.Context, c *gophercloud.ServiceClient, there
 			break
 		}
 		group.Go(func() error {
-			return guarded(func() {
+			return guarded(a.Name(), func() {
 				h := a.history(ctx, c, w)
 				mu.Lock()
 				defer mu.Unlock()

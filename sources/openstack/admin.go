@@ -12,6 +12,7 @@ import (
 
 	"strata/internal/connect"
 	"strata/internal/fleet"
+	"strata/internal/sh"
 )
 
 // lookOnce reads a whole scope. Facts beside an error are what could be read all the same.
@@ -64,8 +65,8 @@ func (w *watch) denied(ctx context.Context, scope string, answer *connect.Answer
 	}
 	return &fleet.Trouble{
 		Doing: "listing " + scope + " of cloud " + w.cloud.Name, Cause: answer,
-		Fix: fmt.Sprintf("user %s needs the right %s; an admin grants it with: openstack role add --user %s --project %s admin",
-			user, right, user, project),
+		Fix: fmt.Sprintf("user %s needs the right %s; an admin grants it with: ", user, right) +
+			sh.Quote("openstack", "role", "add", "--user", user, "--project", project, "admin"),
 	}
 }
 
@@ -101,7 +102,7 @@ func (w *watch) watchServices(ctx context.Context) {
 			nudge(w.hypervisors)
 		}
 		before, started = next, true
-		return next, w.unfit("services", rows, all.bad, "compute service list --long")
+		return next, w.unfit("services", rows, all.bad, "compute", "service", "list", "--long")
 	})
 }
 
@@ -142,7 +143,7 @@ func (w *watch) watchHypervisors(ctx context.Context) {
 			}
 		}
 		before = tidy(before, rows)
-		return before, w.unfit("hypervisors", rows, bad, "hypervisor list --long")
+		return before, w.unfit("hypervisors", rows, bad, "hypervisor", "list", "--long")
 	})
 }
 
@@ -158,12 +159,12 @@ func (w *watch) listHypervisors(ctx context.Context, want int) (rows []fleet.Obj
 }
 
 // unfit tells of rows that could be read in part only.
-func (w *watch) unfit(what string, rows []fleet.Object, bad []badRow, command string) error {
+func (w *watch) unfit(what string, rows []fleet.Object, bad []badRow, command ...string) error {
 	if len(bad) == 0 {
 		return nil
 	}
 	name := strings.TrimSpace(rows[bad[0].index].Ref().Name)
-	return w.unreadable("reading "+what, len(bad), name, bad[0].err, command)
+	return w.unreadable("reading "+what, len(bad), name, bad[0].err, command...)
 }
 
 // tidy makes facts of rows: sorted, each ref once, and with the old pointer of what did not change.

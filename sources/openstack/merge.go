@@ -77,11 +77,11 @@ func (s *servers) badRows() error {
 		return nil
 	}
 	ids := slices.Sorted(maps.Keys(s.bad))
-	return s.unreadable("reading servers", len(ids), "server "+ids[0], s.bad[ids[0]], "server show "+ids[0]+" -f json")
+	return s.unreadable("reading servers", len(ids), "server "+ids[0], s.bad[ids[0]], "server", "show", ids[0], "-f", "json")
 }
 
 // unreadable says that some rows of a list could be read in part only.
-func (w *watch) unreadable(doing string, count int, which string, err error, command string) error {
+func (w *watch) unreadable(doing string, count int, which string, err error, command ...string) error {
 	rows := "1 row"
 	if count > 1 {
 		rows = fmt.Sprintf("%d rows", count)
@@ -89,7 +89,7 @@ func (w *watch) unreadable(doing string, count int, which string, err error, com
 	return &fleet.Trouble{
 		Doing: doing + " of cloud " + w.cloud.Name,
 		Cause: fmt.Errorf("%s could be read in part only; %s: %w", rows, which, err),
-		Fix:   "compare with: " + w.cloud.Command() + " " + command,
+		Fix:   "compare with: " + w.cloud.Command(command...),
 	}
 }
 

@@ -6,7 +6,6 @@ package openstack
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -89,7 +88,7 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 	for _, loop := range []func(context.Context){
 		newServers(w).loop, w.watchServices, w.watchHypervisors,
 	} {
-		group.Go(func() error { return guarded(func() { loop(ctx) }) })
+		group.Go(func() error { return guarded(s.Name(), func() { loop(ctx) }) })
 	}
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("watching %s: %w", s.Name(), err)
@@ -98,10 +97,10 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 }
 
 // guarded turns a panic into an error: only Watch's own goroutine is guarded by sources.Run.
-func guarded(do func()) (err error) {
+func guarded(source string, do func()) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			err = sources.Panicked(source, "looking", p)
 		}
 	}()
 	do()
