@@ -77,7 +77,7 @@ func grown(watch ...counted) func(*fleet.Snapshot, fleet.Object) Verdict {
 		case Bad:
 			verdict.Says = fmt.Sprintf("%s: %s since %s", diskName(d), strings.Join(words, ", "), clock(s, verdict.Since))
 		}
-		return verdict
+		return fresh(d, verdict)
 	})
 }
 
@@ -105,7 +105,7 @@ func damaged(s *fleet.Snapshot, d *fleet.Disk) Verdict {
 	if verdict.State == Bad {
 		verdict.Says = fmt.Sprintf("%s has damaged places: %s", diskName(d), strings.Join(words, ", "))
 	}
-	return verdict
+	return fresh(d, verdict)
 }
 
 func degraded(s *fleet.Snapshot, d *fleet.Disk) Verdict {

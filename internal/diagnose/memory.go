@@ -31,7 +31,7 @@ func memoryRules() []Rule {
 
 func memoryShort(_ *fleet.Snapshot, h *fleet.Host) Verdict {
 	m := h.Memory
-	if m.Total == 0 || !m.Available.OK {
+	if !h.MemoryKnown() {
 		return Verdict{State: CannotTell, Missing: []string{"MemAvailable: cat /proc/meminfo on " + h.Name}}
 	}
 	free := float64(m.Available.V) / float64(m.Total)
@@ -51,7 +51,7 @@ func memoryShort(_ *fleet.Snapshot, h *fleet.Host) Verdict {
 	case free < 0.05 || scarce:
 		verdict.Severity, verdict.Now = fleet.Critical, true
 		verdict.Says = h.Name + " is nearly out of memory: the kernel will kill, and a VM is the biggest victim"
-		if h.Swap.Total == 0 {
+		if h.SwapKnown() && h.Swap.Total == 0 {
 			verdict.Says = h.Name + " is nearly out of memory and has no swap: the kernel will kill, and a VM is the biggest victim"
 		}
 	}
@@ -76,9 +76,17 @@ func noFlow(h *fleet.Host) Verdict {
 	return Verdict{State: CannotTell, Missing: []string{"whether it swaps now: vmstat 1 5 on " + h.Name}}
 }
 
+// noSwap is the verdict on a host that has no swap, or does not tell whether it has.
+func noSwap(h *fleet.Host) Verdict {
+	if !h.SwapKnown() {
+		return Verdict{State: CannotTell, Missing: []string{"SwapTotal: cat /proc/meminfo on " + h.Name}}
+	}
+	return Verdict{State: OK}
+}
+
 func swapFull(_ *fleet.Snapshot, h *fleet.Host) Verdict {
 	if h.Swap.Total == 0 {
-		return Verdict{State: OK}
+		return noSwap(h)
 	}
 	used := float64(h.Swap.Used) / float64(h.Swap.Total)
 	in, out, known := swapFlow(h)
@@ -104,7 +112,7 @@ func swapFull(_ *fleet.Snapshot, h *fleet.Host) Verdict {
 
 func swapping(_ *fleet.Snapshot, h *fleet.Host) Verdict {
 	if h.Swap.Total == 0 {
-		return Verdict{State: OK}
+		return noSwap(h)
 	}
 	in, out, known := swapFlow(h)
 	switch {

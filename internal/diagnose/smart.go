@@ -44,12 +44,20 @@ func noSmart(d *fleet.Disk) Verdict {
 	return Verdict{State: CannotTell, Missing: []string{"its SMART data: smartctl -H -A /dev/" + d.Name + " on " + d.Host}}
 }
 
+// fresh is a verdict from SMART data: what was well when it was read long ago may not be any more.
+func fresh(d *fleet.Disk, v Verdict) Verdict {
+	if v.State == OK && d.Smart != nil && d.Smart.Old {
+		return noSmart(d)
+	}
+	return v
+}
+
 func nvmeWarning(_ *fleet.Snapshot, d *fleet.Disk) Verdict {
 	switch {
 	case d.Smart == nil || !d.Smart.Warning.OK:
 		return noSmart(d)
 	case d.Smart.Warning.V == 0:
-		return Verdict{State: OK}
+		return fresh(d, Verdict{State: OK})
 	}
 	bits := d.Smart.Warning.V
 	var words []string
@@ -73,7 +81,7 @@ func smartFailing(_ *fleet.Snapshot, d *fleet.Disk) Verdict {
 	case d.Smart == nil || !d.Smart.Passed.OK:
 		return noSmart(d)
 	case d.Smart.Passed.V:
-		return Verdict{State: OK}
+		return fresh(d, Verdict{State: OK})
 	}
 	return Verdict{
 		State: Bad, Says: diskName(d) + " says of itself that it is failing: move its data now",
@@ -101,7 +109,7 @@ func worn(_ *fleet.Snapshot, d *fleet.Disk) Verdict {
 		}
 		return verdict
 	}
-	return Verdict{State: OK}
+	return fresh(d, Verdict{State: OK})
 }
 
 func percent(p fleet.Opt[int]) string {

@@ -1,7 +1,10 @@
 package fleet
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -17,11 +20,12 @@ type Host struct {
 	Busy Opt[float64] `json:"busy"`
 	// Steal is the share the hypervisor below took, 0 to 1.
 	Steal    Opt[float64] `json:"steal"`
-	Load     [3]float64   `json:"load"` // over 1, 5 and 15 minutes
+	Load     [3]float64   `json:"load"` // over 1, 5 and 15 minutes; see LoadKnown
 	Memory   Memory       `json:"memory"`
 	Swap     Swap         `json:"swap"`
 	Pressure *Pressure    `json:"pressure,omitempty"` // nil when the kernel has no PSI
-	// Missing says what could not be read here and why, for the pane and for doctor.
+	// Missing says what could not be read here and why, for the pane and for doctor. Each line begins with what it is
+	// about: "load: ", "memory: ", "temperatures: ".
 	Missing []string `json:"missing,omitempty"`
 }
 
@@ -35,7 +39,7 @@ type HostID struct {
 	Model      string `json:"model,omitempty"` // DMI vendor and product
 }
 
-// Memory is /proc/meminfo in bytes.
+// Memory is /proc/meminfo in bytes. All of it is zero where that could not be read: no machine has none.
 type Memory struct {
 	Total     uint64      `json:"totalBytes"`
 	Available Opt[uint64] `json:"availableBytes"`
@@ -43,7 +47,7 @@ type Memory struct {
 	Dirty     uint64      `json:"dirtyBytes,omitempty"`
 }
 
-// Swap is the swap in use and what goes in and out of it.
+// Swap is the swap in use and what goes in and out of it. A total of zero is no swap, or not known: see SwapKnown.
 type Swap struct {
 	Total       uint64       `json:"totalBytes"`
 	Used        uint64       `json:"usedBytes"`
@@ -69,9 +73,47 @@ type Stall struct {
 // Ref of a host is its name.
 func (h *Host) Ref() Ref { return Ref{KindHost, h.Source, h.Name} }
 
+// LoadKnown reports whether the load averages could be read.
+func (h *Host) LoadKnown() bool {
+	return !slices.ContainsFunc(h.Missing, func(line string) bool { return strings.HasPrefix(line, "load: ") })
+}
+
+// MemoryKnown reports whether it is known how much memory there is and how much is left.
+func (h *Host) MemoryKnown() bool { return h.Memory.Total > 0 && h.Memory.Available.OK }
+
+// SwapKnown reports whether it is known how much swap there is; then a total of zero is none.
+func (h *Host) SwapKnown() bool { return h.Swap.Total > 0 || h.Memory.Total > 0 }
+
+// MarshalJSON writes null for what could not be read.
+func (h *Host) MarshalJSON() ([]byte, error) {
+	type plain Host
+	if h.LoadKnown() && h.Memory.Total > 0 {
+		return json.Marshal((*plain)(h))
+	}
+	type plainMemory Memory
+	type plainSwap Swap
+	out := struct {
+		*plain
+		Load   Opt[[3]float64] `json:"load"`
+		Memory struct {
+			plainMemory
+			Total Opt[uint64] `json:"totalBytes"`
+		} `json:"memory"`
+		Swap struct {
+			plainSwap
+			Total Opt[uint64] `json:"totalBytes"`
+			Used  Opt[uint64] `json:"usedBytes"`
+		} `json:"swap"`
+	}{plain: (*plain)(h), Load: Opt[[3]float64]{V: h.Load, OK: h.LoadKnown()}}
+	out.Memory.plainMemory, out.Swap.plainSwap = plainMemory(h.Memory), plainSwap(h.Swap)
+	out.Memory.Total = Opt[uint64]{V: h.Memory.Total, OK: h.Memory.Total > 0}
+	out.Swap.Total, out.Swap.Used = Opt[uint64]{V: h.Swap.Total, OK: h.SwapKnown()}, Opt[uint64]{V: h.Swap.Used, OK: h.SwapKnown()}
+	return json.Marshal(out)
+}
+
 // Health tells memory and swap apart from the rest: the two that kill.
 func (h *Host) Health() Health {
-	if h.Memory.Total > 0 && h.Memory.Available.OK {
+	if h.MemoryKnown() {
 		free := float64(h.Memory.Available.V) / float64(h.Memory.Total)
 		switch {
 		case free < 0.05:
@@ -84,6 +126,9 @@ func (h *Host) Health() Health {
 		if used := float64(h.Swap.Used) / float64(h.Swap.Total); used > 0.5 {
 			return Health{StateWarn, fmt.Sprintf("swap %.0f %% used", used*100)}
 		}
+	}
+	if !h.MemoryKnown() {
+		return Health{StateUnknown, "memory not known"}
 	}
 	return Health{StateOK, "up"}
 }
@@ -174,6 +219,7 @@ type Smart struct {
 	Cycles   Opt[int]     `json:"powerCycles"`
 	SMR      bool         `json:"smr,omitempty"` // shingled recording, as the drive database tells
 	Asleep   bool         `json:"asleep,omitempty"`
+	Old      bool         `json:"old,omitempty"` // it could not be read for more than twice as long as it should take
 }
 
 // Ref of a disk is its kernel name on its host.
@@ -199,6 +245,10 @@ func (d *Disk) Health() Health {
 		return Health{StateBad, "FAILING"}
 	case s.Warning.Or(0) != 0:
 		return Health{StateBad, fmt.Sprintf("warning 0x%02x", s.Warning.V)}
+	case s.Old && s.Passed.Or(false):
+		return Health{StateUnknown, "PASSED (old)"}
+	case s.Old:
+		return Health{StateUnknown, "SMART is old"}
 	case s.Asleep:
 		return Health{StateOK, "asleep"}
 	case !s.Passed.OK:
@@ -221,11 +271,26 @@ type Filesystem struct {
 	InodesFree  uint64    `json:"inodesFree,omitempty"`
 	ReadOnly    bool      `json:"readOnly,omitempty"`
 	Counters    []Counter `json:"counters,omitempty"` // ext4_errors, btrfs_write_errs, ...
-	NoData      string    `json:"noData,omitempty"`   // why there are no figures: a server that does not answer
+	// NoData says why there are no figures, as of a server that does not answer; all sizes and inodes are then zero.
+	NoData string `json:"noData,omitempty"`
 }
 
 // Ref of a filesystem is its mount point.
 func (f *Filesystem) Ref() Ref { return Ref{KindFilesystem, f.Source, f.Mount} }
+
+// MarshalJSON writes null for figures that are not there.
+func (f *Filesystem) MarshalJSON() ([]byte, error) {
+	type plain Filesystem
+	if f.NoData == "" || f.Total > 0 {
+		return json.Marshal((*plain)(f))
+	}
+	return json.Marshal(struct {
+		*plain
+		Total     Opt[uint64] `json:"totalBytes"`
+		Used      Opt[uint64] `json:"usedBytes"`
+		Available Opt[uint64] `json:"availableBytes"`
+	}{plain: (*plain)(f)})
+}
 
 // UsedShare is used / (used + available), as df prints it; missing for filesystems that tell no size.
 func (f *Filesystem) UsedShare() Opt[float64] {

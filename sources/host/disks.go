@@ -73,7 +73,7 @@ func (d *disks) look(_ context.Context, now time.Time) (fleet.Facts, error) {
 		if io, ok := d.errorsOf(known, now); ok {
 			disk.Counters = append(disk.Counters, io...)
 		}
-		d.smart.addTo(disk)
+		d.smart.addTo(disk, now)
 		facts = append(facts, disk)
 	}
 	d.before, d.at0 = stats, now

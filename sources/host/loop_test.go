@@ -169,8 +169,35 @@ func TestHungSmartctlIsAskedEverLessOften(t *testing.T) {
 			t.Errorf("asked at %v, want %v", got, want)
 		}
 		d := &fleet.Disk{Name: "nvme0n1", Bus: "nvme"}
-		if b.addTo(d); d.Smart != nil || !strings.Contains(strings.Join(d.Missing, ""), "did not end in time") {
+		if b.addTo(d, time.Now()); d.Smart != nil || !strings.Contains(strings.Join(d.Missing, ""), "did not end in time") {
 			t.Errorf("missing %q", d.Missing)
+		}
+	})
+}
+
+// A report that two readings should have replaced is not current, and is not changed in place.
+func TestSmartThatIsNotReadAnyMoreGetsOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reads, good := 0, smartReply(t)
+		reply := func(args []string) ([]byte, int, error) {
+			if reads++; reads > 2 {
+				return nil, 0, fmt.Errorf("running smartctl: %w", sh.ErrDeadline)
+			}
+			return good(args)
+		}
+		began := time.Now()
+		_, b := smartFor(t, 11*time.Minute, []block{{name: "nvme0n1", bus: "nvme"}}, reply, nil)
+		for _, c := range []struct {
+			after time.Duration
+			old   bool
+		}{{11 * time.Minute, false}, {16 * time.Minute, true}} {
+			d := &fleet.Disk{Name: "nvme0n1", Bus: "nvme"}
+			if b.addTo(d, began.Add(c.after)); d.Smart == nil || d.Smart.Old != c.old {
+				t.Errorf("after %v: %+v, want old %v", c.after, d.Smart, c.old)
+			}
+		}
+		if b.pages["nvme0n1 "].smart.Old {
+			t.Error("the page itself was changed")
 		}
 	})
 }
@@ -182,7 +209,7 @@ func TestSmartctlNotInstalled(t *testing.T) {
 		}
 		_, b := smartFor(t, time.Minute, []block{{name: "sda", bus: "ata"}}, none, nil)
 		d := &fleet.Disk{Name: "sda", Bus: "ata"}
-		b.addTo(d)
+		b.addTo(d, time.Now())
 		want := "SMART: smartctl is not installed (apt install smartmontools, or dnf install smartmontools); so there is no reallocated, "
 		if len(d.Missing) != 1 || !strings.HasPrefix(d.Missing[0], want) {
 			t.Errorf("missing %q", d.Missing)
@@ -198,7 +225,7 @@ func TestSmartPanicStaysInItsDisk(t *testing.T) {
 		odd := func([]string) ([]byte, int, error) { panic(errors.New("odd")) }
 		_, b := smartFor(t, time.Minute, []block{{name: "nvme0n1", bus: "nvme"}}, odd, nil)
 		d := &fleet.Disk{Name: "nvme0n1", Bus: "nvme"}
-		if b.addTo(d); !strings.Contains(strings.Join(d.Missing, ""), "panic: odd") || strings.Contains(strings.Join(d.Missing, ""), "\n") {
+		if b.addTo(d, time.Now()); !strings.Contains(strings.Join(d.Missing, ""), "panic: odd") || strings.Contains(strings.Join(d.Missing, ""), "\n") {
 			t.Errorf("missing %q", d.Missing)
 		}
 	})

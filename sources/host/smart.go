@@ -71,14 +71,14 @@ func (b *smartBook) follow(found []block) {
 	}
 }
 
-// addTo completes a disk with its page.
-func (b *smartBook) addTo(d *fleet.Disk) {
+// addTo completes a disk with its page as it is at now.
+func (b *smartBook) addTo(d *fleet.Disk, now time.Time) {
 	b.mu.Lock()
 	p, ok := b.pages[d.Name+" "+d.Serial]
 	b.mu.Unlock()
 	switch {
 	case ok:
-		d.Smart = p.smart
+		d.Smart = b.aged(p.smart, now)
 		d.Counters = append(d.Counters, p.counters...)
 		d.Missing = append(d.Missing, p.missing...)
 		if d.Model == "" {
@@ -92,6 +92,16 @@ func (b *smartBook) addTo(d *fleet.Disk) {
 	default:
 		d.Missing = append(d.Missing, "SMART: not read yet")
 	}
+}
+
+// aged marks a report as old once two readings in a row should have replaced it. A sleeping disk is left in peace.
+func (b *smartBook) aged(s *fleet.Smart, now time.Time) *fleet.Smart {
+	if s == nil || s.Asleep || now.Sub(s.At) <= 2*b.every {
+		return s
+	}
+	old := *s
+	old.Old = true
+	return &old
 }
 
 func hasSmart(bus string) bool { return slices.Contains([]string{"nvme", "ata", "scsi", "usb"}, bus) }

@@ -53,7 +53,10 @@ func (m *hostReader) look(ctx context.Context, now time.Time) (fleet.Facts, erro
 		Source: m.source, Name: m.name,
 		Boot: m.known.boot, BootID: m.known.bootID, Identity: m.known.id, CPUs: m.known.cpus,
 	}
-	if avg, err := load.AvgWithContext(ctx); err == nil {
+	if avg, err := load.AvgWithContext(ctx); err != nil {
+		m.notes.set("load", "load: "+reason(err))
+	} else {
+		m.notes.set("load", "")
 		h.Load = [3]float64{avg.Load1, avg.Load5, avg.Load15}
 	}
 	m.memory(ctx, h)
