@@ -70,17 +70,15 @@ func (p *program) open(ctx context.Context, t *terminal, c config.Config, why st
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	a := assemble(at, c, everything)
-	var runner *actions.Runner
+	h := &hands{}
 	if !c.ReadOnly {
-		var audit *actions.Audit
-		if runner, audit, err = p.hands(a, c); err != nil {
-			why = sentence(err)
-		} else {
-			defer func() { _ = audit.Close() }() // every line was synced when it was written
+		if h, err = p.hands(a, c); err != nil {
+			h, why = &hands{}, sentence(err)
 		}
 	}
+	defer h.putDown()
 	model := ui.New(ctx, ui.Options{
-		Store: a.store, Theme: ui.NewTheme(c.UI.ASCII || p.onlyASCII(), p.profile() <= colorprofile.ANSI), Title: a.title(), Runner: runner, ReadOnly: why,
+		Store: a.store, Theme: ui.NewTheme(c.UI.ASCII || p.onlyASCII(), p.profile() <= colorprofile.ANSI), Title: a.title(), Runner: h.runner, ReadOnly: why,
 		Look: a.wishes.Look, Refresh: a.wishes.Refresh, Version: versionOf().Version, Mouse: c.UI.Mouse,
 	})
 	looked := make(chan struct{})
@@ -105,14 +103,37 @@ func (p *program) open(ctx context.Context, t *terminal, c config.Config, why st
 	return err
 }
 
+// lastDeeds is how long the cockpit waits for running actions to go on record when it is left.
+const lastDeeds = 2 * time.Second
+
+// hands are the writing half of the cockpit. A cockpit that cannot act has empty ones.
+type hands struct {
+	runner  *actions.Runner
+	audit   *actions.Audit
+	writing *connect.Writing
+}
+
+// putDown lets actions that still run write their last line. Their context has ended before.
+func (h *hands) putDown() {
+	if h.runner == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastDeeds)
+	defer cancel()
+	h.runner.Wait(ctx)
+	_ = h.audit.Close() // every line was synced when it was written
+	h.writing.Close()
+}
+
 // hands makes the writing half of the cockpit. Without an audit log there is none.
-func (p *program) hands(a *assembly, c config.Config) (*actions.Runner, *actions.Audit, error) {
+func (p *program) hands(a *assembly, c config.Config) (*hands, error) {
 	audit, err := actions.OpenAudit(c.Audit.Path)
 	if err != nil {
-		return nil, nil, &fleet.Trouble{Doing: "nothing can be done without the audit log", Cause: err, Fix: "set audit.path in the configuration"}
+		return nil, &fleet.Trouble{Doing: "nothing can be done without the audit log", Cause: err, Fix: "set audit.path in the configuration"}
 	}
 	writing := connect.ForWriting(versionOf().Version, a.clouds...)
-	return actions.NewRunner(actions.NewHands(writing), a.store, audit, p.who(), a.wishes.Refresh, patience), audit, nil
+	runner := actions.NewRunner(actions.NewHands(writing), a.store, audit, p.who(), a.wishes.Refresh, patience)
+	return &hands{runner, audit, writing}, nil
 }
 
 // play shows a model on the terminal until it ends, and leaves the terminal as it was found, whatever happened.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -54,16 +55,20 @@ func (p *program) demo(ctx context.Context, o demoOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "strata-demo-")
-	if err != nil {
-		return fmt.Errorf("making a folder for the demo: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	world, err := incident.Start(ctx, incident.Options{Speed: o.speed, Quiet: o.quiet, Dir: dir})
+	dir, err := incident.Folder()
 	if err != nil {
 		return err
 	}
-	defer world.Stop()
+	world, err := incident.Start(ctx, incident.Options{Speed: o.speed, Quiet: o.quiet, Dir: dir})
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	clear := sync.OnceValue(func() error {
+		world.Stop()
+		return os.RemoveAll(dir)
+	})
+	t.atLast(func() { _ = clear() }) // nobody is left to tell
+	defer func() { err = errors.Join(err, clear()) }()
 
 	// What the operator set for their own clouds does not hold here, and their audit log is no place for play.
 	c.ReadOnly, c.Audit.Path = o.readOnly, filepath.Join(dir, "audit.jsonl")

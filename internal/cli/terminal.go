@@ -22,7 +22,12 @@ import (
 type terminal struct {
 	stdin, stdout *os.File
 	found         *term.State
+	last          []func()
 }
+
+// atLast has something done before the guard ends the process, which no deferred call would see. Call it before the
+// cockpit is shown. What it does must be safe beside everything else, and is given lastWait.
+func (t *terminal) atLast(do func()) { t.last = append(t.last, do) }
 
 // terminal returns the terminal, or an error that says what to use instead where there is none.
 func (p *program) terminal() (*terminal, error) {
@@ -44,7 +49,7 @@ func (p *program) terminal() (*terminal, error) {
 	if err != nil {
 		return nil, refuse("the state of the terminal cannot be read: " + err.Error())
 	}
-	return &terminal{stdin, stdout, found}, nil
+	return &terminal{stdin: stdin, stdout: stdout, found: found}, nil
 }
 
 func isTerminal(w any) bool {
@@ -154,10 +159,26 @@ func (t *terminal) guard(ctx context.Context, cancel context.CancelCauseFunc, re
 			if errors.As(context.Cause(ctx), &gone) {
 				code = gone.code
 			}
+			t.doLast()
 			os.Exit(code)
 		}
 	}()
 	return sync.OnceFunc(func() { close(over) })
+}
+
+// doLast does what was asked to be done at last, as far as lastWait allows.
+func (t *terminal) doLast() {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, do := range t.last {
+			do()
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(lastWait):
+	}
 }
 
 // restore sets the modes of the terminal as they were found. It writes nothing and so cannot block.

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -364,22 +365,63 @@ func TestWithoutATerminalTheCockpitSaysWhatToUse(t *testing.T) {
 
 func TestTheDemoOpensAndLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	s := open(t, sessionOptions{env: []string{"TMPDIR=" + dir}}, "demo", "--speed", "20")
+	s := open(t, sessionOptions{env: []string{"TMPDIR=" + t.TempDir()}}, "demo", "--speed", "20")
 	s.await("its servers and its machines", func(screen string) bool {
 		return strings.Contains(screen, "k8s-worker") && strings.Contains(screen, "compute")
 	})
+	if len(s.demoFolders()) != 1 {
+		t.Errorf("its folders are %v: does this test still look where they are?", s.demoFolders())
+	}
 	s.press("q")
 	if code := s.ends(); code != 0 {
 		t.Errorf("exit code %d: %s", code, s.stderr)
 	}
 	s.sane()
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("left in the temporary folder: %v (%v)", left, err)
+	if left := s.demoFolders(); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 	if _, err := os.Stat(filepath.Join(s.home, ".local/state/strata/audit.jsonl")); err == nil {
 		t.Error("the demo opened the operator's own audit log")
 	}
+}
+
+// A process that is ended because its terminal blocks for ever runs no deferred calls.
+func TestTheDemoLeavesNothingBehindOnATerminalThatTakesNothing(t *testing.T) {
+	t.Parallel()
+	s := open(t, sessionOptions{deaf: true, env: []string{"TMPDIR=" + t.TempDir()}}, "demo")
+	if _, err := s.master.Read(make([]byte, 1)); err != nil { // it has begun to draw
+		t.Fatal(err)
+	}
+	s.clog()
+	if len(s.demoFolders()) != 1 {
+		t.Errorf("its folders are %v: does this test still look where they are?", s.demoFolders())
+	}
+	s.signal(syscall.SIGTERM)
+	if got := s.ends(); got != 143 {
+		t.Errorf("exit code %d, want 143", got)
+	}
+	if left := s.demoFolders(); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// demoFolders are the folders that this session's demo has.
+func (s *session) demoFolders() (all []string) {
+	s.t.Helper()
+	dirs := []string{"/dev/shm"}
+	for _, v := range s.cmd.Env {
+		if dir, ok := strings.CutPrefix(v, "TMPDIR="); ok {
+			dirs = append(dirs, dir)
+		}
+	}
+	for _, dir := range dirs {
+		found, err := filepath.Glob(fmt.Sprintf("%s/strata-demo-%d-*", dir, s.cmd.Process.Pid))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		all = append(all, found...)
+	}
+	return all
 }
 
 func TestALocaleWithoutUTF8GetsASCIIOnly(t *testing.T) {

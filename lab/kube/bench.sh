@@ -38,7 +38,7 @@ bench() {
 }
 
 # Its pane of pods, as large as the screen: all pods are counted in its title, and rows are drawn.
-bench_strata() { bench "strata $1" "Pods ─[^\\n]* $1 pods .*Running" ':pods' "$STRATA" --no-host; }
+bench_strata() { bench "strata $1" "Pods ─[^\\n]*[ /]$1 pods.*Running" ':pods' "$STRATA" --no-host; }
 
 bench_k9s() { bench "k9s $1" "all\\)\\[$1" '' env K9S_CONFIG_DIR="$WORK/k9s" k9s -A -c pods --splashless; }
 

@@ -6,9 +6,9 @@ import (
 )
 
 // Folder makes an empty folder for Options.Dir, in memory where the system has such a place: on a busy disk the files
-// alone can take half a second. The caller removes it.
+// alone can take half a second. Its name tells the process. The caller removes it.
 func Folder() (string, error) {
-	const name = "strata-demo-"
+	name := fmt.Sprintf("strata-demo-%d-", os.Getpid())
 	if dir, err := os.MkdirTemp("/dev/shm", name); err == nil {
 		return dir, nil
 	}
