@@ -105,10 +105,13 @@ func layers(c *scene) (out []layer) {
 		name, system string
 		kinds        []fleet.Kind
 	}{
-		{"pods", "kube", []fleet.Kind{fleet.KindPod}}, {"nodes", "kube", []fleet.Kind{fleet.KindNode}},
+		{"pods", "kube", []fleet.Kind{fleet.KindPod}},
+		{"nodes", "kube", []fleet.Kind{fleet.KindNode}},
 		{"servers", "openstack", []fleet.Kind{fleet.KindServer}},
 		{"nova", "", []fleet.Kind{fleet.KindCompute, fleet.KindHypervisor}},
-		{"hosts", "host", []fleet.Kind{fleet.KindHost, fleet.KindFilesystem}}, {"heat", "", []fleet.Kind{fleet.KindSensor}}, {"disks", "", []fleet.Kind{fleet.KindDisk}},
+		{"hosts", "host", []fleet.Kind{fleet.KindHost, fleet.KindFilesystem}},
+		{"heat", "", []fleet.Kind{fleet.KindSensor}},
+		{"disks", "", []fleet.Kind{fleet.KindDisk}},
 	} {
 		var t fleet.Tally
 		stale, failing := false, false
