@@ -20,8 +20,9 @@ type Action interface {
 	Target() fleet.Ref
 	// Plan says what would happen to the world as the snapshot shows it.
 	Plan(*fleet.Snapshot) Plan
-	// apply does it once. An error that is a connect.Lost leaves open whether it happened.
-	apply(ctx context.Context, hands Hands, say func(string)) error
+	// apply does it once. An error that is a connect.Lost leaves open whether it happened. When ctx ends before, apply
+	// stops where it is safe to stop, looks at what is left (with a context of its own) and says that in its error.
+	apply(ctx context.Context, hands Hands, say func(Step)) error
 	// seen judges a snapshot in which the target was observed after the action was applied at the time since.
 	seen(now *fleet.Snapshot, since time.Time) (verdict, string)
 }
@@ -31,6 +32,13 @@ type Hands struct{ writing *connect.Writing }
 
 // NewHands wraps what connect.ForWriting made.
 func NewHands(w *connect.Writing) Hands { return Hands{w} }
+
+// Step is what an action says of itself while it is applied.
+type Step struct {
+	Says   string
+	Share  fleet.Opt[float64] // how much of it is done, 0 to 1
+	Output string             // text that was asked for, such as a console log
+}
 
 // verdict is what a later snapshot says of an action.
 type verdict int
@@ -53,6 +61,7 @@ type Plan struct {
 	Ask     string   // what must be typed to agree; "" for a plain yes
 	Undo    Action   // nil when there is none
 	NoUndo  string   // why there is no undo, or what to do instead
+	Reads   bool     // it changes nothing: it is over when it has answered
 }
 
 // Line is the command as it can be pasted into a shell.

@@ -3,7 +3,6 @@ package actions
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,7 +20,8 @@ var ErrNotSeen = errors.New("accepted but not seen")
 // Phase is how far a running action is.
 type Phase string
 
-// Phases, in order. Queued is for those who start several: the runner does not say it. An action ends in seen, not-seen, failed or refused.
+// Phases, in order. Queued is for those who start several: the runner does not say it. An action ends in seen,
+// not-seen, failed, aborted or refused.
 const (
 	Queued  Phase = "queued"
 	Begun   Phase = "begin"
@@ -29,6 +29,7 @@ const (
 	Seen    Phase = "seen"
 	NotSeen Phase = "not-seen"
 	Failed  Phase = "failed"
+	Aborted Phase = "aborted"
 	Refused Phase = "refused"
 )
 
@@ -41,7 +42,7 @@ type Progress struct {
 	Target fleet.Ref
 	Title  string
 	Phase  Phase
-	Says   string
+	Step
 }
 
 // Approved is a plan that somebody agreed to. Only Approve makes one.
@@ -50,29 +51,56 @@ type Approved struct {
 	by   *Runner
 }
 
+// Setup is what a Runner works with.
+type Setup struct {
+	Hands   Hands
+	Store   *fleet.Store
+	Audit   *Audit
+	Who     string              // the operator, for the audit log
+	Wake    func(source string) // something was done to this source: it should look sooner
+	Patient time.Duration       // how long an effect is waited for
+	Locks   string              // the folder in which those who act on one target exclude each other; "" locks nothing
+}
+
 // Runner runs approved actions, one at a time for each target. It exists only where there are Hands.
 type Runner struct {
-	hands   Hands
-	store   *fleet.Store
-	audit   *Audit
-	who     string
-	wake    func(source string)
-	patient time.Duration
+	Setup
+	mode mode
 
 	mu   sync.Mutex
-	busy map[fleet.Ref]string
+	busy map[fleet.Ref]*running
 	runs sync.WaitGroup
 }
 
-// NewRunner returns a runner that writes to the audit log in the name of who. wake is called with a source's name when
-// something was done to it, so that it looks sooner; patient is how long an effect is waited for.
-func NewRunner(hands Hands, store *fleet.Store, audit *Audit, who string, wake func(source string), patient time.Duration) *Runner {
-	return &Runner{hands: hands, store: store, audit: audit, who: who, wake: wake, patient: patient, busy: map[fleet.Ref]string{}}
+// running is an action under way.
+type running struct {
+	name  string
+	abort context.CancelCauseFunc
+}
+
+// errAbort is why the context of an aborted action ends.
+var errAbort = errors.New("aborted")
+
+// NewRunner returns a runner that may act at once.
+func NewRunner(s Setup) *Runner { return &Runner{Setup: s, busy: map[fleet.Ref]*running{}} }
+
+// Abort asks the action that runs on a target to stop where it safely can. It reports whether there was one. What is
+// left then is the last thing the action says.
+func (r *Runner) Abort(target fleet.Ref) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	run, ok := r.busy[target]
+	if ok {
+		run.abort(errAbort)
+	}
+	return ok
 }
 
 // Approve agrees to a plan with what was typed for its Ask. A refused plan cannot be approved.
 func (r *Runner) Approve(p Plan, typed string) (Approved, error) {
 	switch {
+	case r.Closed() != "":
+		return Approved{}, fmt.Errorf("%s: read-only: %s", p.Title, r.Closed())
 	case len(p.Refused) > 0:
 		return Approved{}, fmt.Errorf("%s: refused: %s", p.Title, strings.Join(p.Refused, "; "))
 	case typed != p.Ask:
@@ -88,22 +116,23 @@ func (r *Runner) Run(ctx context.Context, ok Approved, say func(Progress)) error
 		return errors.New("running an action: it was not approved here")
 	}
 	act := ok.plan.Action
-	tell := func(phase Phase, says string) {
-		say(Progress{Action: act.Name(), Target: act.Target(), Title: ok.plan.Title, Phase: phase, Says: says})
+	tell := func(phase Phase, step Step) {
+		say(Progress{Action: act.Name(), Target: act.Target(), Title: ok.plan.Title, Phase: phase, Step: step})
 	}
 	refuse := func(err error) error {
-		tell(Refused, err.Error())
+		tell(Refused, Step{Says: err.Error()})
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return refuse(fmt.Errorf("%s: nothing was done: %w", ok.plan.Title, err))
 	}
-	if err := r.take(act); err != nil {
+	ctx, release, err := r.take(ctx, act)
+	if err != nil {
 		return refuse(err)
 	}
-	defer r.release(act)
+	defer release()
 
-	plan := act.Plan(r.store.Snapshot())
+	plan := act.Plan(r.Store.Snapshot())
 	deed := r.deed(plan)
 	if len(plan.Refused) > 0 {
 		err := fmt.Errorf("%s: refused: %s", plan.Title, strings.Join(plan.Refused, "; "))
@@ -112,18 +141,42 @@ func (r *Runner) Run(ctx context.Context, ok Approved, say func(Progress)) error
 	if err := r.record(deed, Begun, "", nil); err != nil {
 		return refuse(fmt.Errorf("%s: nothing was done: %w", plan.Title, err))
 	}
-	tell(Begun, "")
+	tell(Begun, Step{})
 	return r.perform(ctx, plan, deed, tell)
 }
 
+// Skip says that an approved action is not run after all, and puts that on record.
+func (r *Runner) Skip(ok Approved, why string, say func(Progress)) {
+	act := ok.plan.Action
+	err := r.record(r.deed(ok.plan), Refused, "", errors.New("not run: "+why))
+	if err != nil {
+		why += "; " + err.Error()
+	}
+	say(Progress{Action: act.Name(), Target: act.Target(), Title: ok.plan.Title, Phase: Refused, Step: Step{Says: "not run: " + why}})
+}
+
 // perform applies a plan that is on record and waits for its effect.
-func (r *Runner) perform(ctx context.Context, plan Plan, deed fleet.Deed, tell func(Phase, string)) error {
+func (r *Runner) perform(ctx context.Context, plan Plan, deed fleet.Deed, tell func(Phase, Step)) error {
 	began := time.Now()
-	err := plan.Action.apply(ctx, r.hands, func(s string) { tell(Begun, s) })
+	output := ""
+	err := plan.Action.apply(ctx, r.Hands, func(s Step) {
+		output = s.Output
+		tell(Begun, s)
+	})
 	var lost *connect.Lost
 	if err != nil && !errors.As(err, &lost) {
-		err = errors.Join(err, r.record(deed, Failed, "", err))
-		tell(Failed, err.Error())
+		phase := Failed
+		if context.Cause(ctx) == errAbort {
+			phase = Aborted
+		}
+		r.Wake(plan.Action.Target().Source)
+		err = errors.Join(err, r.record(deed, phase, "", err))
+		tell(phase, Step{Says: err.Error()})
+		return err
+	}
+	if plan.Reads {
+		err = errors.Join(err, r.record(deed, Seen, "answered", err))
+		tell(Seen, Step{Says: "answered", Output: output})
 		return err
 	}
 	recorded := r.record(deed, "end", "", err)
@@ -131,8 +184,8 @@ func (r *Runner) perform(ctx context.Context, plan Plan, deed fleet.Deed, tell f
 	if lost != nil {
 		said = "the answer was lost: " + lost.Error()
 	}
-	tell(Applied, said)
-	r.wake(plan.Action.Target().Source)
+	tell(Applied, Step{Says: said})
+	r.Wake(plan.Action.Target().Source)
 
 	phase, after := r.watch(ctx, plan.Action, began)
 	var outcome error
@@ -142,22 +195,25 @@ func (r *Runner) perform(ctx context.Context, plan Plan, deed fleet.Deed, tell f
 		if ctx.Err() != nil {
 			outcome = fmt.Errorf("%s: strata was left while waiting: %w (last seen: %s)", plan.Title, ErrNotSeen, after)
 		}
+		if context.Cause(ctx) == errAbort {
+			outcome = fmt.Errorf("%s: nobody waits for it any more: %w (last seen: %s)", plan.Title, ErrNotSeen, after)
+		}
 	case Failed:
 		outcome = fmt.Errorf("%s: %s", plan.Title, after)
 	}
 	outcome = errors.Join(outcome, recorded, r.record(deed, phase, after, outcome))
-	tell(phase, after)
+	tell(phase, Step{Says: after})
 	return outcome
 }
 
 // watch waits until an observation made after began shows the effect, its failure, or patience ends.
 func (r *Runner) watch(ctx context.Context, act Action, began time.Time) (Phase, string) {
-	ctx, cancel := context.WithTimeout(ctx, r.patient)
+	ctx, cancel := context.WithTimeout(ctx, r.Patient)
 	defer cancel()
 	last := "nothing"
 	var seq uint64
 	for {
-		s, err := r.store.Next(ctx, seq)
+		s, err := r.Store.Next(ctx, seq)
 		if err != nil {
 			return NotSeen, last
 		}
@@ -176,15 +232,29 @@ func (r *Runner) watch(ctx context.Context, act Action, began time.Time) (Phase,
 	}
 }
 
-func (r *Runner) take(a Action) error {
+// take gives a target to an action, and a context that Abort ends. release gives it back.
+func (r *Runner) take(ctx context.Context, a Action) (_ context.Context, release func(), _ error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if other, ok := r.busy[a.Target()]; ok {
-		return fmt.Errorf("%s: %s is still running on it", a.Name(), other)
+	target := a.Target()
+	if other, ok := r.busy[target]; ok {
+		return nil, nil, fmt.Errorf("%s: %s is still running on it", a.Name(), other.name)
 	}
-	r.busy[a.Target()] = a.Name()
+	unlock, err := lock(r.Locks, target, r.Who+", "+a.Name())
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", a.Name(), err)
+	}
+	ctx, abort := context.WithCancelCause(ctx)
+	r.busy[target] = &running{a.Name(), abort}
 	r.runs.Add(1)
-	return nil
+	return ctx, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.busy, target)
+		abort(nil)
+		unlock()
+		r.runs.Done()
+	}, nil
 }
 
 // Wait waits until no action runs, or ctx ends.
@@ -200,18 +270,10 @@ func (r *Runner) Wait(ctx context.Context) {
 	}
 }
 
-func (r *Runner) release(a Action) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.busy, a.Target())
-	r.runs.Done()
-}
-
 func (r *Runner) deed(p Plan) fleet.Deed {
-	params, _ := json.Marshal(p.Action) // actions are plain structs of strings and numbers
 	return fleet.Deed{
-		ID: rand.Text()[:12], Who: r.who, Action: p.Action.Name(), Target: p.Action.Target(), Title: p.Title,
-		Command: p.Command, Params: string(params), Before: p.Now,
+		ID: rand.Text()[:12], Who: r.Who, Action: p.Action.Name(), Target: p.Action.Target(), Title: p.Title,
+		Command: p.Command, Params: recipe(p.Action).Params, Before: p.Now, Undo: recipe(p.Undo),
 	}
 }
 
@@ -220,5 +282,5 @@ func (r *Runner) record(d fleet.Deed, phase Phase, after string, err error) erro
 	if err != nil {
 		d.Error = err.Error()
 	}
-	return r.audit.Append(d)
+	return r.Audit.Append(d)
 }

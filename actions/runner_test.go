@@ -64,9 +64,11 @@ func start(t *testing.T, patience time.Duration) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writing := connect.ForWriting("test", clouds...)
+	writing := connect.ForWriting("test", connect.Reach{Clouds: clouds})
 	t.Cleanup(func() { writing.Close(); _ = audit.Close() })
-	l.runner = NewRunner(NewHands(writing), l.store, audit, "tester", wishes.Refresh, patience)
+	l.runner = NewRunner(Setup{
+		Hands: NewHands(writing), Store: l.store, Audit: audit, Who: "tester", Wake: wishes.Refresh, Patient: patience, Locks: filepath.Join(dir, "locks"),
+	})
 	l.until(t, func(s *fleet.Snapshot) bool {
 		sv, ok := fleet.Find[*fleet.Server](s, l.target())
 		return ok && sv.Run.Status == "SHUTOFF" && len(sv.Actions) > 0 && s.Tally(fleet.KindCompute).Total() > 0
@@ -276,7 +278,7 @@ func TestNothingIsDoneWithoutAnAuditLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = full.Close() })
-	l.runner.audit = &Audit{file: full}
+	l.runner.Audit = &Audit{file: full}
 	_, err = l.run(t)
 	if err == nil || !strings.Contains(err.Error(), "nothing was done") {
 		t.Errorf("outcome %v", err)

@@ -97,7 +97,7 @@ func computeOf(s *fleet.Snapshot, sv *fleet.Server) (*fleet.ComputeService, bool
 	return fleet.Find[*fleet.ComputeService](s, fleet.Ref{Kind: fleet.KindCompute, Source: sv.Source, Name: "nova-compute@" + sv.Place.Host})
 }
 
-func (a StartServer) apply(ctx context.Context, hands Hands, _ func(string)) error {
+func (a StartServer) apply(ctx context.Context, hands Hands, _ func(Step)) error {
 	client, err := hands.writing.Compute(ctx, a.Source, 1)
 	if err != nil {
 		return err

@@ -69,7 +69,7 @@ func (c *scene) amounts(kinds ...fleet.Kind) string {
 
 // doing says what is being done to an object: "start: waiting to see it", its first words where there is little room.
 func doing(p actions.Progress, o fleet.Object) cell {
-	return cell{strings.TrimSuffix(p.Title, " "+nameOf(o)) + ": " + string(p.Phase), accent}
+	return cell{strings.TrimSuffix(p.Title, " "+fleet.NameOf(o)) + ": " + string(p.Phase), accent}
 }
 
 // system is the name of a cloud, cluster or host without what kind of system it is.
@@ -92,23 +92,6 @@ func positive(n int) string {
 		return ""
 	}
 	return strconv.Itoa(n)
-}
-
-// nameOf is what an operator calls an object.
-func nameOf(o fleet.Object) string {
-	switch o := o.(type) {
-	case *fleet.Server:
-		return o.Name
-	case *fleet.Pod:
-		return o.Name
-	case *fleet.Sensor:
-		return o.Host + " " + o.Label
-	case *fleet.Disk:
-		return o.Host + " " + o.Name
-	case *fleet.Filesystem:
-		return o.Host + ":" + o.Mount
-	}
-	return o.Ref().Name
 }
 
 // rate is bytes per second, "—" when not known and blank at zero.

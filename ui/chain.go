@@ -65,7 +65,7 @@ func link(c *scene, s diagnose.Step) line {
 	}
 	name, h := s.Ref.Name, fleet.Health{Word: "not seen"}
 	if o, ok := c.s.Get(s.Ref); ok {
-		name, h = nameOf(o), o.Health()
+		name, h = fleet.NameOf(o), o.Health()
 	}
 	l := line{ref: s.Ref, cells: []cell{
 		{fit(indent+clean(name), 36, false) + " ", plain},

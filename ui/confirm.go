@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -19,6 +20,7 @@ type confirm struct {
 	title string
 	plans []actions.Plan
 	yes   bool // the other button has the focus
+	halt  bool // of several, the first that fails ends the rest
 	typed string
 	top   int
 	room  int // lines of the body that fit
@@ -63,6 +65,9 @@ func (d *confirm) draw(m *Model, w, h int) []string {
 		where = itoa(d.top+1) + "-" + itoa(min(d.lines, d.top+d.room)) + " of " + itoa(d.lines) + t.or(" ↑↓", " up/down")
 	}
 	shown := append(body[d.top:min(d.lines, d.top+d.room):d.lines], line{}, d.buttons(t))
+	if len(d.plans) > 1 {
+		shown[len(shown)-2] = d.halting()
+	}
 	return framedLines(t, d.heading(), where, "esc cancels  c copies the command", shown, w, len(shown)+2, nil)
 }
 
@@ -125,6 +130,14 @@ func (d *confirm) buttons(t *Theme) line {
 	return line{cells: []cell{{"          ", plain}, cancel, {"   ", plain}, yes}}
 }
 
+// halting is the line that says what a failure does to those behind it.
+func (d *confirm) halting() line {
+	if d.halt {
+		return line{cells: []cell{{"one after the other, each until it is seen; ", dim}, {"the first that fails ends it", bold}, {" (tab changes that)", dim}}}
+	}
+	return line{cells: []cell{{"one after the other, each until it is seen; one that fails does not stop the rest (tab changes that)", dim}}}
+}
+
 func (d *confirm) key(m *Model, k string) tea.Cmd {
 	switch k {
 	case "esc":
@@ -136,6 +149,11 @@ func (d *confirm) key(m *Model, k string) tea.Cmd {
 	case "down", "pgdown":
 		d.top++
 		return nil
+	case "tab":
+		if len(d.plans) > 1 {
+			d.halt = !d.halt
+			return nil
+		}
 	}
 	if d.ask() != "" {
 		return d.enter(m, k)
@@ -184,8 +202,8 @@ func (d *confirm) cancel(m *Model) {
 
 // agree has the runner approve each plan; only what it approves is run.
 func (d *confirm) agree(m *Model) tea.Cmd {
-	if m.o.Runner == nil {
-		m.say(badInk, "read-only: "+m.o.ReadOnly)
+	if why := m.mode().Closed; why != "" {
+		m.say(badInk, "read-only: "+why)
 		return nil
 	}
 	run := d.allowed()
@@ -206,10 +224,13 @@ func (d *confirm) agree(m *Model) tea.Cmd {
 		}
 		approved = append(approved, ok)
 	}
-	m.close()
+	m.over = slices.DeleteFunc(m.over, func(o overlay) bool {
+		_, page := o.(*pager)
+		return !page
+	})
 	clear(m.table().marks)
 	for _, p := range run {
 		m.runs.now[p.Action.Target()] = actions.Progress{Action: p.Action.Name(), Target: p.Action.Target(), Title: p.Title, Phase: actions.Queued}
 	}
-	return m.start(approved)
+	return m.start(approved, d.halt)
 }

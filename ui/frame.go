@@ -253,7 +253,7 @@ func (m *Model) footer(c *scene, w int) string {
 	case len(m.over) > 0: // their keys stand in their border
 	default:
 		for _, b := range m.hints {
-			if b[0] == "m" && m.o.ReadOnly != "" {
+			if b[0] == "m" && m.mode().Closed != "" {
 				continue
 			}
 			if p.n+width(b[0])+len(b[1])+3 > w {

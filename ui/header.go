@@ -13,11 +13,7 @@ import (
 // header is the first line: name, mode, worst state of each layer, clock.
 func (m *Model) header(c *scene, w int) string {
 	left := (&pen{t: c.t}).put(bold, " strata ")
-	if m.o.ReadOnly != "" {
-		left.put(readInk, " READ-ONLY ")
-	} else {
-		left.put(writeInk, " WRITE ")
-	}
+	m.putMode(left)
 	if m.screen.frozen {
 		left.put(warnInk, " FROZEN "+coarse(c.now(), m.screen.newest.At)+" ")
 	}

@@ -41,6 +41,7 @@ func bindings() []binding {
 		{keys: []string{"d"}, help: "details: everything known, for servers with nova's action history", hint: "details", why: needObject, do: page(detailPage)},
 		{keys: []string{"x"}, help: "chain: what it stands on, layer by layer, and what stands on it", hint: "chain", why: needObject, do: page(chainPage)},
 		{keys: []string{"m"}, help: "actions on the row, or on all marked rows", hint: "actions", why: needHands, do: (*Model).actions},
+		{keys: []string{"A"}, help: "abort what runs on the row; what is left then is said", why: needRow, do: (*Model).abort},
 		{keys: []string{"/"}, help: "filter: text, regex, !not, column:text; words must all match", hint: "filter", do: func(m *Model) tea.Cmd { m.prompt = filterPrompt(m); return nil }},
 		{keys: []string{":"}, help: "command, completed with tab", hint: "command", do: func(m *Model) tea.Cmd { m.prompt = commandPrompt(); return nil }},
 		{keys: []string{"tab"}, help: "next pane", do: func(m *Model) tea.Cmd { m.turn(1); return nil }},
@@ -133,8 +134,8 @@ func needObject(m *Model) string {
 }
 
 func needHands(m *Model) string {
-	if m.o.ReadOnly != "" {
-		return "read-only: " + m.o.ReadOnly
+	if why := m.mode().Closed; why != "" {
+		return "read-only: " + why
 	}
 	if len(m.table().marks) > 0 {
 		return ""
@@ -160,7 +161,7 @@ func copied(o fleet.Object) string {
 	case scopeRow:
 		return o.part.Err + "\n" + o.part.Fix
 	case *fleet.Sensor:
-		return nameOf(o)
+		return fleet.NameOf(o)
 	}
 	return o.Ref().Name
 }

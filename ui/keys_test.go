@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"strata/actions"
 	"strata/internal/fleet"
 )
 
@@ -16,7 +17,7 @@ func TestTheCursorStaysOnItsObject(t *testing.T) {
 	m := model(t, store, 120, 40)
 	press(t, m, "1", "down", "down", "down", "down")
 	m.View()
-	on := nameOf(m.table().at)
+	on := fleet.NameOf(m.table().at)
 	broken := &fleet.Server{Source: "openstack/home", ID: "0", Name: "a-new-one", Run: fleet.ServerRun{Status: "ERROR"}}
 	var all []fleet.Object
 	for o := range m.screen.scene.s.Each(fleet.KindServer) {
@@ -26,12 +27,12 @@ func TestTheCursorStaysOnItsObject(t *testing.T) {
 	o.At = at.Add(time.Second)
 	m.Update(snapshotMsg{s: put(t, store, o)})
 	m.View()
-	if got := nameOf(m.table().at); got != on {
+	if got := fleet.NameOf(m.table().at); got != on {
 		t.Errorf("the cursor was on %s and is on %s", on, got)
 	}
 	fresh := model(t, store, 120, 40)
 	fresh.View()
-	if got := nameOf(fresh.table().at); got != "a-new-one" {
+	if got := fleet.NameOf(fresh.table().at); got != "a-new-one" {
 		t.Errorf("a cursor that nobody moved is on %s, not on the worst", got)
 	}
 }
@@ -79,14 +80,14 @@ func TestADialogNeedsAYes(t *testing.T) {
 	store := incident(t)
 	for name, keys := range map[string][]string{"enter": {"enter"}, "esc": {"esc"}, "n": {"n"}} {
 		m := model(t, store, 120, 40)
-		m.o.ReadOnly = ""
+		m.o.ReadOnly, m.o.Runner = "", actions.NewRunner(actions.Setup{})
 		press(t, m, append([]string{"1", "m", "s"}, keys...)...)
 		if len(m.over) != 0 || !strings.Contains(m.status.text, "nothing was done") {
 			t.Errorf("%s: the dialog is still open, or did something: %q", name, m.status.text)
 		}
 	}
 	m := model(t, store, 120, 40)
-	m.o.ReadOnly = ""
+	m.o.ReadOnly, m.o.Runner = "", actions.NewRunner(actions.Setup{})
 	press(t, m, "1", "space", "space", "m", "s")
 	s := screenOf(t, m)
 	for _, want := range []string{worker1, worker2, "[ Cancel ]"} {
@@ -104,7 +105,7 @@ func TestManyWantTheirNumberTyped(t *testing.T) {
 	}
 	put(t, store, obs("openstack/home", "servers", all...))
 	m := model(t, store, 120, 40)
-	m.o.ReadOnly = ""
+	m.o.ReadOnly, m.o.Runner = "", actions.NewRunner(actions.Setup{})
 	press(t, m, "1", "space", "space", "space", "space", "space", "space", "m", "s")
 	if s := screenOf(t, m); !strings.Contains(s, "type 6 and enter") {
 		t.Errorf("six servers do not want their number:\n%s", s)

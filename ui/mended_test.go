@@ -9,6 +9,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"strata/actions"
 	"strata/internal/fleet"
 )
 
@@ -63,7 +64,7 @@ func TestWhatIsLeftOutIsCountedAsItIs(t *testing.T) {
 
 func TestMarksThatAFilterHidesAreStillMeant(t *testing.T) {
 	m := model(t, incident(t), 120, 40)
-	m.o.ReadOnly = ""
+	m.o.ReadOnly, m.o.Runner = "", actions.NewRunner(actions.Setup{})
 	press(t, m, "1", "space", "space", "/", "w", "e", "b", "enter", "m", "s")
 	s := screenOf(t, m)
 	if !strings.Contains(s, worker1) || !strings.Contains(s, worker2) {
@@ -80,8 +81,8 @@ func TestGoingBackRestoresFilterAndRow(t *testing.T) {
 	}
 	press(t, m, "esc")
 	m.View()
-	if m.table().view.name != "nodes" || m.table().filter.text != "work" || nameOf(m.table().at) != "k8s-worker-2.novalocal" {
-		t.Errorf("back in %s with /%s on %s", m.table().view.name, m.table().filter.text, nameOf(m.table().at))
+	if m.table().view.name != "nodes" || m.table().filter.text != "work" || fleet.NameOf(m.table().at) != "k8s-worker-2.novalocal" {
+		t.Errorf("back in %s with /%s on %s", m.table().view.name, m.table().filter.text, fleet.NameOf(m.table().at))
 	}
 }
 
@@ -108,7 +109,7 @@ func TestAYesIsForWhatCanBeSeen(t *testing.T) {
 	}
 	put(t, store, obs("openstack/home", "servers", all...))
 	m := model(t, store, 80, 16)
-	m.o.ReadOnly = ""
+	m.o.ReadOnly, m.o.Runner = "", actions.NewRunner(actions.Setup{})
 	press(t, m, "1", "space", "space", "space", "space", "space", "m", "s")
 	if s := screenOf(t, m); !strings.Contains(s, "type 5 and enter") {
 		t.Errorf("five servers of which not all can be seen want no number:\n%s", s)
@@ -119,8 +120,8 @@ func TestAYesIsForWhatCanBeSeen(t *testing.T) {
 		press(t, m, "down")
 	}
 	for _, o := range all {
-		if !strings.Contains(seen, "start "+nameOf(o)) {
-			t.Errorf("%s cannot be scrolled to", nameOf(o))
+		if !strings.Contains(seen, "start "+fleet.NameOf(o)) {
+			t.Errorf("%s cannot be scrolled to", fleet.NameOf(o))
 		}
 	}
 }

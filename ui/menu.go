@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -34,36 +35,81 @@ func (c choice) can() bool {
 // choices plans on the newest snapshot, also while an older one is frozen on the screen.
 func (u *menu) choices(m *Model) (out []choice) {
 	for _, o := range actions.Offers() {
+		if o.Key == "" {
+			continue
+		}
 		c := choice{offer: o}
 		for _, r := range u.refs {
-			if r.Kind != o.Kind {
-				continue
+			if r.Kind == o.Kind {
+				c.plans = append(c.plans, m.planned(o, r, nil))
 			}
-			p := o.New(r).Plan(m.screen.newest)
-			if run, busy := m.runs.now[r]; busy {
-				p.Refused = append(p.Refused, run.Title+" is still running")
-			}
-			c.plans = append(c.plans, p)
 		}
 		if len(c.plans) > 0 {
 			out = append(out, c)
 		}
 	}
-	return out
+	return append(out, m.undos(u.refs)...)
+}
+
+// planned is an offer's plan for a target, refused when its values are no good or something runs there.
+func (m *Model) planned(o actions.Offer, r fleet.Ref, args actions.Args) actions.Plan {
+	act, err := o.Make(m.screen.newest, r, args)
+	if err != nil {
+		return actions.Plan{Title: o.Title + " " + m.called(r), Refused: []string{err.Error()}}
+	}
+	return m.unlessBusy(act.Plan(m.screen.newest), r)
+}
+
+func (m *Model) unlessBusy(p actions.Plan, r fleet.Ref) actions.Plan {
+	if run, busy := m.runs.now[r]; busy {
+		p.Refused = append(p.Refused, run.Title+" is still running")
+	}
+	return p
+}
+
+// undos offers to take back what lines of the audit log tell of.
+func (m *Model) undos(refs []fleet.Ref) []choice {
+	c := choice{offer: actions.Offer{Key: "u", Title: "undo"}}
+	for _, r := range refs {
+		d, ok := fleet.Find[*fleet.Deed](m.screen.newest, r)
+		if !ok {
+			continue
+		}
+		p := actions.Plan{Title: "undo " + d.Title}
+		if d.Undo == nil {
+			p.Refused = []string{"there is no undo for it"}
+		} else if act, err := actions.Decode(*d.Undo); err != nil {
+			p.Refused = []string{err.Error()}
+		} else {
+			p = m.unlessBusy(act.Plan(m.screen.newest), act.Target())
+		}
+		c.plans = append(c.plans, p)
+	}
+	if len(c.plans) == 0 {
+		return nil
+	}
+	return []choice{c}
 }
 
 func (u *menu) draw(m *Model, w, h int) []string {
+	choices := u.choices(m)
+	u.cursor = max(0, min(u.cursor, len(choices)-1))
 	var body []line
-	for i, c := range u.choices(m) {
+	for i, c := range choices {
 		mark, style := "  ", plain
 		if i == u.cursor {
 			mark = m.o.Theme.or("› ", "> ")
 		}
-		if !c.can() {
+		row := line{cells: []cell{{mark + c.offer.Key + "  ", accent}}}
+		if !c.can() && len(c.offer.Params) == 0 {
 			style = dim
 		}
-		body = append(body, line{cells: []cell{{mark + c.offer.Key + "  ", accent}, {c.offer.Title, style}}})
-		if !c.can() {
+		row.cells = append(row.cells, cell{c.offer.Title, style})
+		if style == dim && i != u.cursor {
+			row.cells = append(row.cells, cell{"  " + fit(clean(c.plans[0].Refused[0]), max(0, min(w, 90)-14-width(c.offer.Title)), false), faint})
+		}
+		body = append(body, row)
+		if i == u.cursor && style == dim {
 			for _, why := range c.plans[0].Refused {
 				body = append(body, line{cells: []cell{{"     ", plain}, {why, warnInk}}})
 			}
@@ -77,37 +123,54 @@ func (u *menu) draw(m *Model, w, h int) []string {
 		title = fmt.Sprintf("Actions on %d marked", len(u.refs))
 	}
 	w = min(w, 90)
-	body, _ = wrapAll(body, w-4)
-	return framedLines(&m.o.Theme, title, "", "enter or its key picks, esc back", body, w, min(h, len(body)+2), nil)
+	body, from := wrapAll(body, w-4)
+	where := slices.Index(from, min(u.cursor, len(from)-1))
+	top := max(0, min(where-(h-2)/2, len(body)-(h-2)))
+	return framedLines(&m.o.Theme, title, "", "enter or its key picks, esc back", body[top:], w, min(h, len(body)+2), nil)
 }
 
 func (u *menu) key(m *Model, k string) tea.Cmd {
 	choices := u.choices(m)
 	pick := func(c choice) {
-		if c.can() {
+		switch {
+		case len(c.offer.Params) > 0:
+			m.close()
+			m.open(newForm(m, c.offer, u.of(c.offer.Kind)))
+		case c.can():
 			m.close()
 			m.open(&confirm{title: c.offer.Title, plans: c.plans})
 		}
 	}
 	switch k {
-	case "esc", "q", "m":
+	case "esc", "q":
 		m.close()
-	case "up", "k":
+	case "up":
 		u.cursor = max(0, u.cursor-1)
-	case "down", "j":
+	case "down":
 		u.cursor = max(0, min(len(choices)-1, u.cursor+1))
 	case "enter":
 		if u.cursor < len(choices) {
 			pick(choices[u.cursor])
 		}
 	default:
-		for _, c := range choices {
+		for i, c := range choices {
 			if c.offer.Key == k {
+				u.cursor = i
 				pick(c)
 			}
 		}
 	}
 	return nil
+}
+
+// of returns the objects of a kind.
+func (u *menu) of(kind fleet.Kind) (refs []fleet.Ref) {
+	for _, r := range u.refs {
+		if r.Kind == kind {
+			refs = append(refs, r)
+		}
+	}
+	return refs
 }
 
 // actions opens the menu of what can be done with the marked objects, or the one under the cursor.

@@ -19,7 +19,7 @@ type Options struct {
 	Theme  Theme
 	Title  string // the clouds and clusters in view
 	Runner *actions.Runner
-	// ReadOnly says why nothing can be done; "" when Runner is there.
+	// ReadOnly says why there is no Runner; "" when there is.
 	ReadOnly string
 	// Look and Refresh carry the reader's wishes to the sources.
 	Look    func(fleet.Ref)

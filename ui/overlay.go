@@ -180,8 +180,8 @@ func (p *pager) other(m *Model, k string) tea.Cmd {
 	case "y":
 		m.open(rawPage(p.about))
 	case "m":
-		if m.o.ReadOnly != "" {
-			m.say(warnInk, "m: read-only: "+m.o.ReadOnly)
+		if why := m.mode().Closed; why != "" {
+			m.say(warnInk, "m: read-only: "+why)
 			return nil
 		}
 		m.open(&menu{refs: []fleet.Ref{p.about}})

@@ -146,7 +146,7 @@ func aboutOf(key string) fleet.Ref {
 // called is what an operator calls an object.
 func (m *Model) called(r fleet.Ref) string {
 	if o, ok := m.screen.scene.s.Get(r); ok {
-		return clean(string(r.Kind) + " " + nameOf(o))
+		return clean(string(r.Kind) + " " + fleet.NameOf(o))
 	}
 	return clean(r.String())
 }

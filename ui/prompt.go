@@ -147,7 +147,7 @@ func commandNames() (names []string) {
 	for _, v := range views() {
 		names = append(names, v.name)
 	}
-	return append(names, "sort", "filter", "freeze", "overview", "refresh", "help", "ro", "q")
+	return append(names, "sort", "filter", "freeze", "overview", "refresh", "help", "ro", "write", "q")
 }
 
 // command does what was typed after ":".
@@ -189,7 +189,9 @@ func (m *Model) command(line string) tea.Cmd {
 	case "help":
 		m.open(helpPage())
 	case "ro":
-		m.o.Runner, m.o.ReadOnly = nil, "left writing with :ro; start strata again to write"
+		m.closeWriting()
+	case "write":
+		m.write(rest)
 	case "q", "quit":
 		return tea.Quit
 	default:

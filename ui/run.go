@@ -33,21 +33,28 @@ func (r runs) await(ctx context.Context) tea.Cmd {
 	}
 }
 
-// start runs approved plans one after the other.
-func (m *Model) start(approved []actions.Approved) tea.Cmd {
+// start runs approved plans one after the other; with halt the first that fails is the last.
+func (m *Model) start(approved []actions.Approved, halt bool) tea.Cmd {
 	ctx, runner, ch := m.ctx, m.o.Runner, m.runs.ch
 	return func() tea.Msg {
-		for _, ok := range approved {
-			if ctx.Err() != nil {
-				return nil // nothing of what is left is begun
+		say := func(p actions.Progress) {
+			select {
+			case ch <- p:
+			case <-ctx.Done():
 			}
-			// What came of it is said by its last progress and stands in the audit log.
-			_ = runner.Run(ctx, ok, func(p actions.Progress) {
-				select {
-				case ch <- p:
-				case <-ctx.Done():
-				}
-			})
+		}
+		failed := false
+		for _, ok := range approved {
+			switch {
+			case ctx.Err() != nil:
+				return nil // nothing of what is left is begun
+			case failed:
+				runner.Skip(ok, "one before it failed", say)
+			default:
+				// What came of it is said by its last progress and stands in the audit log.
+				err := runner.Run(ctx, ok, say)
+				failed = halt && err != nil
+			}
 		}
 		return nil
 	}
@@ -70,14 +77,49 @@ func (m *Model) progress(p actions.Progress) {
 		style = okInk
 	case actions.NotSeen:
 		style = warnInk
-	case actions.Failed, actions.Refused:
+	case actions.Failed, actions.Aborted, actions.Refused:
 		style = badInk
 	}
+	if p.Phase.Over() && p.Output != "" {
+		m.open(outputPage(p))
+	}
 	says := p.Title + ": " + string(p.Phase)
+	if p.Share.OK {
+		says += " " + m.o.Theme.bar(p.Share.V, 20)
+	}
 	if p.Says != "" && !strings.HasPrefix(p.Says, p.Title) {
 		says += ": " + p.Says
 	} else if p.Says != "" {
 		says = p.Says
 	}
 	m.say(style, says)
+}
+
+// outputPage is the text that an action was asked for.
+func outputPage(p actions.Progress) *pager {
+	lines := strings.Split(strings.TrimRight(p.Output, "\n"), "\n")
+	return &pager{
+		title: func(*Model) string { return p.Title },
+		lines: func(*Model, int) (out []line) {
+			for _, l := range lines {
+				out = append(out, says(plain, l))
+			}
+			return out
+		},
+		copies: func(*Model) string { return p.Output },
+	}
+}
+
+// abort asks the action that runs on the row to stop.
+func (m *Model) abort() tea.Cmd {
+	r := m.table().at.Ref()
+	switch {
+	case m.o.Runner == nil:
+		m.say(warnInk, "read-only: "+m.mode().Closed)
+	case m.o.Runner.Abort(r):
+		m.say(warnInk, "aborting "+m.runs.now[r].Title+": what is left will be said")
+	default:
+		m.say(warnInk, "nothing runs on this row")
+	}
+	return nil
 }

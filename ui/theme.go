@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"fmt"
 	"strings"
 
 	"charm.land/lipgloss/v2"
@@ -132,4 +133,11 @@ func (t *Theme) spark(values []float64, w int, lo, hi float64) string {
 		b.WriteRune(blocks[min(max(i, 0), len(blocks)-1)])
 	}
 	return b.String()
+}
+
+// bar draws how much of something is done, 0 to 1, with its percentage.
+func (t *Theme) bar(share float64, w int) string {
+	share = max(0, min(1, share))
+	full := int(share*float64(w) + 0.5)
+	return t.or("▕", "[") + strings.Repeat(t.or("█", "#"), full) + strings.Repeat(t.or("░", "."), w-full) + t.or("▏", "]") + fmt.Sprintf(" %3.0f %%", share*100)
 }

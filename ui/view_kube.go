@@ -86,14 +86,14 @@ func because(c *scene, o fleet.Object) cell {
 	for _, r := range under(c, o) {
 		if b, ok := c.s.Get(r); ok {
 			if h := b.Health(); h.State == fleet.StateBad || h.State == fleet.StateWarn {
-				return cell{arrow + nameOf(b) + " " + h.Word, c.t.state(h.State)}
+				return cell{arrow + fleet.NameOf(b) + " " + h.Word, c.t.state(h.State)}
 			}
 		}
 	}
 	for f := range c.s.FindingsOn(o.Ref()) {
 		if f.Shown && f.Under != "" {
 			if b, ok := c.s.Get(aboutOf(f.Under)); ok {
-				return cell{arrow + nameOf(b) + " " + b.Health().Word, c.t.state(b.Health().State)}
+				return cell{arrow + fleet.NameOf(b) + " " + b.Health().Word, c.t.state(b.Health().State)}
 			}
 		}
 	}

@@ -22,13 +22,16 @@ type places struct {
 	openstack connect.Search
 	kube      connect.KubeSearch
 	hosts     []host.Config
+	machines  []connect.Machine // that may be acted on
 }
 
 // here looks where the tools of each layer look, with this process' environment, and at this machine.
 func here(c config.Config, noHost bool) places {
 	p := places{openstack: connect.SearchHere(c.Clouds...), kube: connect.KubeSearchHere(c.Contexts...)}
 	if !noHost {
-		p.hosts = []host.Config{{}}
+		name := host.Name("")
+		p.hosts = []host.Config{{Name: name}}
+		p.machines = []connect.Machine{connect.ThisMachine(name)}
 	}
 	return p
 }
@@ -39,6 +42,7 @@ type assembly struct {
 	wishes   *sources.Wishes
 	clouds   []connect.Cloud
 	clusters []connect.Cluster
+	machines []connect.Machine
 	sources  []sources.Source
 	awaited  []awaited
 	absent   []fleet.Observation // layers that were looked for and are not there
@@ -52,7 +56,7 @@ type awaited struct{ source, scope string }
 // described badly is a source that says so. wanted says which kinds matter; a layer without any of them is not even
 // looked for.
 func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *assembly {
-	a := &assembly{wishes: sources.NewWishes(), broke: make(chan error, 1)}
+	a := &assembly{wishes: sources.NewWishes(), machines: at.machines, broke: make(chan error, 1)}
 	a.store = fleet.NewStore(a.guarded(diagnose.Derive(diagnose.Rules())))
 	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor) {
 		a.addClouds(at.openstack, c)
@@ -113,6 +117,11 @@ func (a *assembly) addHosts(hosts []host.Config, c config.Config) {
 		}
 		a.add(host.New(h), host.ScopeHost, host.ScopeSensors, host.ScopeDisks, host.ScopeFilesystems)
 	}
+}
+
+// reach is what can be acted on: what is looked at.
+func (a *assembly) reach() connect.Reach {
+	return connect.Reach{Clouds: a.clouds, Clusters: a.clusters, Machines: a.machines}
 }
 
 // run watches everything until ctx ends.

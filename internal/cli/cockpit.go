@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -131,9 +132,23 @@ func (p *program) hands(a *assembly, c config.Config) (*hands, error) {
 	if err != nil {
 		return nil, &fleet.Trouble{Doing: "nothing can be done without the audit log", Cause: err, Fix: "set audit.path in the configuration"}
 	}
-	writing := connect.ForWriting(versionOf().Version, a.clouds...)
-	runner := actions.NewRunner(actions.NewHands(writing), a.store, audit, p.who(), a.wishes.Refresh, patience)
+	writing := connect.ForWriting(versionOf().Version, a.reach())
+	runner := actions.NewRunner(actions.Setup{
+		Hands: actions.NewHands(writing), Store: a.store, Audit: audit, Who: p.who(), Wake: a.wishes.Refresh, Patient: patience,
+		Locks: p.locks(c),
+	})
+	if c.Write == config.Ask {
+		runner.Close(":write 10m REASON opens it for writing")
+	}
 	return &hands{runner, audit, writing}, nil
+}
+
+// locks is the folder in which all who act from this machine exclude each other: root's for root, else the operator's own.
+func (p *program) locks(c config.Config) string {
+	if os.Getuid() == 0 && c.Audit.Path == config.Default(p.getenv).Audit.Path {
+		return "/run/strata/locks"
+	}
+	return filepath.Join(filepath.Dir(c.Audit.Path), "locks")
 }
 
 // play shows a model on the terminal until it ends, and leaves the terminal as it was found, whatever happened.

@@ -45,6 +45,18 @@ func (a *assembly) once(ctx context.Context, want []awaited) (*fleet.Snapshot, e
 		case <-time.After(settleFor):
 		}
 	}()
+	s := a.settled(ctx, want)
+	select {
+	case err := <-a.broke:
+		return s, err
+	default:
+		return s, nil
+	}
+}
+
+// settled waits until every scope in want has answered or failed, and for what follows the first answers, or until ctx
+// ends.
+func (a *assembly) settled(ctx context.Context, want []awaited) *fleet.Snapshot {
 	s := a.until(ctx, func(s *fleet.Snapshot) bool { return allAnswered(s, want) })
 	if ctx.Err() == nil && len(want) > 0 {
 		deep, done := context.WithTimeout(ctx, deepenFor)
@@ -56,12 +68,7 @@ func (a *assembly) once(ctx context.Context, want []awaited) (*fleet.Snapshot, e
 			done()
 		}
 	}
-	select {
-	case err := <-a.broke:
-		return s, err
-	default:
-		return s, nil
-	}
+	return s
 }
 
 // until returns the first snapshot in which ok holds, or the newest when ctx ends before.

@@ -16,12 +16,22 @@ import (
 // Config is what the file says, with the defaults for what it does not.
 type Config struct {
 	ReadOnly bool     // the cockpit starts without hands
+	Write    Write    // whether a cockpit with hands may use them at once
 	Clouds   []string // of clouds.yaml; none means those the OpenStack clients would take
 	Contexts []string // of the kubeconfig; none means the current one
 	Poll     Poll
 	UI       UI
 	Audit    Audit
 }
+
+// Write is when a cockpit that is not read-only may act.
+type Write string
+
+// Values of Write.
+const (
+	Always Write = "always" // from its start on
+	Ask    Write = "ask"    // once its reader says :write
+)
 
 // Poll is how often the sources look.
 type Poll struct {
@@ -51,6 +61,7 @@ const (
 // Default is the configuration without a file.
 func Default(getenv func(string) string) Config {
 	return Config{
+		Write: Always,
 		Poll:  Poll{OpenStack: 5 * time.Second, Host: 2 * time.Second, Smart: 5 * time.Minute},
 		UI:    UI{Mouse: true},
 		Audit: Audit{Path: filepath.Join(StateDir(getenv), "audit.jsonl")},

@@ -8,6 +8,9 @@ const Example = `# strata's settings. Every line shows the default; a key that i
 # Start without the ability to change anything, as "strata watch" does.
 readOnly: false
 
+# When a cockpit that is not read-only may act: always, or ask: only after ":write 10m REASON" was typed in it.
+write: always
+
 # Clouds of clouds.yaml to watch. Empty: OS_CLOUD, else the OS_* variables, else every cloud of the file.
 clouds: []
 

@@ -14,6 +14,7 @@ import (
 // file is the YAML form. What is absent is nil and leaves the default.
 type file struct {
 	ReadOnly *bool    `yaml:"readOnly"`
+	Write    *string  `yaml:"write"`
 	Clouds   []string `yaml:"clouds"`
 	Contexts []string `yaml:"contexts"`
 	Poll     struct {
@@ -51,6 +52,11 @@ func Parse(name string, text []byte, c Config) (got Config, err error) {
 		return Config{}, faultOf(name, text, err)
 	}
 	set(&c.ReadOnly, f.ReadOnly)
+	if w := f.Write; w != nil {
+		if c.Write = Write(*w); c.Write != Always && c.Write != Ask {
+			return Config{}, faultAt(name, text, "$.write", fmt.Sprintf("%q is neither always nor ask", *w))
+		}
+	}
 	set(&c.UI.ASCII, f.UI.ASCII)
 	set(&c.UI.Mouse, f.UI.Mouse)
 	c.Clouds, c.Contexts = f.Clouds, f.Contexts

@@ -49,6 +49,9 @@ type Cluster struct {
 	err    error
 }
 
+// Source is the name under which the things of this cluster are seen: "kube/" and the context's name.
+func (c Cluster) Source() string { return "kube/" + c.Name }
+
 // Command is a call of kubectl for this cluster, quoted for a shell.
 func (c Cluster) Command(args ...string) string {
 	argv := []string{"kubectl"}

@@ -44,11 +44,35 @@ type KubeReading struct {
 // Close ends all connections, whatever still goes on over them.
 func (k *KubeReading) Close() { k.connections.CloseAll() }
 
+// KubeWriting may write to one API server. A request whose answer never came fails with a Lost.
+type KubeWriting struct {
+	HTTP   *http.Client
+	Server *url.URL // with the path prefix of a proxy, if there is one
+
+	connections *connrotation.Dialer
+}
+
 // ForReading makes a client of the cluster that can only read. Nothing is sent yet. agent is the User-Agent,
 // "strata/VERSION". There is no overall timeout, as a watch lasts; callers bound what they ask.
 func (c Cluster) ForReading(agent string) (*KubeReading, error) {
+	client, server, connections, err := c.client(agent, func(under http.RoundTripper) http.RoundTripper { return ReadOnly(under) })
+	if err != nil {
+		return nil, err
+	}
+	return &KubeReading{client, server, connections}, nil
+}
+
+func (c Cluster) forWriting(agent string) (*KubeWriting, error) {
+	client, server, connections, err := c.client(agent, noticeLost)
+	if err != nil {
+		return nil, err
+	}
+	return &KubeWriting{client, server, connections}, nil
+}
+
+func (c Cluster) client(agent string, guard func(http.RoundTripper) http.RoundTripper) (*http.Client, *url.URL, *connrotation.Dialer, error) {
 	if c.err != nil {
-		return nil, c.err
+		return nil, nil, nil, c.err
 	}
 	config := rest.CopyConfig(c.config)
 	config.UserAgent = agent
@@ -57,17 +81,18 @@ func (c Cluster) ForReading(agent string) (*KubeReading, error) {
 	dialer := net.Dialer{Timeout: kubeDial, KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: kubeIdle, Interval: kubeProbe, Count: kubeProbeLost,
 	}}
-	reading := &KubeReading{connections: connrotation.NewDialer(dialer.DialContext)}
-	config.Dial = reading.connections.DialContext
-	config.Wrap(func(under http.RoundTripper) http.RoundTripper { return ReadOnly(under) })
-	var err error
-	if reading.Server, _, err = rest.DefaultServerUrlFor(config); err != nil {
-		return nil, c.trouble(err)
+	connections := connrotation.NewDialer(dialer.DialContext)
+	config.Dial = connections.DialContext
+	config.Wrap(guard)
+	server, _, err := rest.DefaultServerUrlFor(config)
+	if err != nil {
+		return nil, nil, nil, c.trouble(err)
 	}
-	if reading.HTTP, err = quietly(config, c.Command("get", "nodes"), func() (*http.Client, error) { return rest.HTTPClientFor(config) }); err != nil {
-		return nil, c.trouble(err)
+	client, err := quietly(config, c.Command("get", "nodes"), func() (*http.Client, error) { return rest.HTTPClientFor(config) })
+	if err != nil {
+		return nil, nil, nil, c.trouble(err)
 	}
-	return reading, nil
+	return client, server, connections, nil
 }
 
 func (c Cluster) trouble(err error) error {

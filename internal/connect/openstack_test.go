@@ -134,7 +134,7 @@ func TestWritingStartsAServer(t *testing.T) {
 	t.Parallel()
 	f, cloud := fakeCloud(t, "alice", nova.Config{})
 	id := f.AddServer(nova.Server{Name: "a", State: "stopped"})
-	w := ForWriting("test", cloud)
+	w := ForWriting("test", Reach{Clouds: []Cloud{cloud}})
 	t.Cleanup(w.Close)
 	c, err := w.Compute(within(t), "openstack/home", 1)
 	if err != nil {
@@ -162,7 +162,7 @@ func TestALostLoginIsNoLostDeed(t *testing.T) {
 	t.Parallel()
 	f, cloud := fakeCloud(t, "alice", nova.Config{})
 	f.Break(nova.Keystone, nova.LoseAnswer())
-	w := ForWriting("test", cloud)
+	w := ForWriting("test", Reach{Clouds: []Cloud{cloud}})
 	t.Cleanup(w.Close)
 	_, err := w.Compute(within(t), "openstack/home", 1)
 	var lost *Lost

@@ -4,24 +4,53 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
+	"sync"
 
 	"github.com/gophercloud/gophercloud/v2"
 )
 
+// Reach is what may be written to.
+type Reach struct {
+	Clouds   []Cloud
+	Clusters []Cluster
+	Machines []Machine
+}
+
 // Writing holds the clients that may change something. The read-only program never makes one. Logins are made when
 // they are first needed, apart from those for reading.
 type Writing struct {
-	clouds map[string]*OpenStack // by source name
+	agent    string
+	clouds   map[string]*OpenStack // by source name
+	machines map[string]Machine    // by name
+
+	mu       sync.Mutex
+	clusters map[string]*kubeHands // by source name
 }
 
-// ForWriting makes the writing clients of some clouds. It does not use the network.
-func ForWriting(version string, clouds ...Cloud) *Writing {
-	w := &Writing{clouds: map[string]*OpenStack{}}
-	for _, c := range clouds {
+// kubeHands is a cluster with its writing client, once that was needed.
+type kubeHands struct {
+	cluster Cluster
+	client  *KubeWriting
+}
+
+// ForWriting makes the writing clients of what is in reach. It does not use the network. version goes into the
+// User-Agent.
+func ForWriting(version string, reach Reach) *Writing {
+	w := &Writing{
+		agent: "strata/" + version, clouds: map[string]*OpenStack{}, clusters: map[string]*kubeHands{}, machines: map[string]Machine{},
+	}
+	for _, c := range reach.Clouds {
 		base := newTransport(c.tls)
 		w.clouds[c.Source()] = newOpenStack(c, version, base, &exceptLogin{
 			login: c.loginURL(), plain: base, noticing: noticeLost(base),
 		})
+	}
+	for _, c := range reach.Clusters {
+		w.clusters[c.Source()] = &kubeHands{cluster: c}
+	}
+	for _, m := range reach.Machines {
+		w.machines[m.Name] = m
 	}
 	return w
 }
@@ -57,9 +86,45 @@ func (w *Writing) OpenStack(source string) (*OpenStack, error) {
 	return w.clouds[source], nil
 }
 
+// Kube returns the client of the source "kube/NAME" that may write.
+func (w *Writing) Kube(source string) (*KubeWriting, error) {
+	if w == nil || w.clusters[source] == nil {
+		return nil, fmt.Errorf("connecting to %s for writing: it is not among the clusters", source)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	hands := w.clusters[source]
+	if hands.client == nil {
+		client, err := hands.cluster.forWriting(w.agent)
+		if err != nil {
+			return nil, err
+		}
+		hands.client = client
+	}
+	return hands.client, nil
+}
+
+// Machine returns the machine of a source of it: "host/NAME", "libvirt/NAME".
+func (w *Writing) Machine(source string) (Machine, error) {
+	_, name, _ := strings.Cut(source, "/")
+	if w != nil {
+		if m, ok := w.machines[name]; ok {
+			return m, nil
+		}
+	}
+	return Machine{}, fmt.Errorf("acting on %s: strata does not run on that machine", name)
+}
+
 // Close drops idle connections.
 func (w *Writing) Close() {
 	for _, o := range w.clouds {
 		o.Close()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.clusters {
+		if c.client != nil {
+			c.client.connections.CloseAll()
+		}
 	}
 }

@@ -323,7 +323,7 @@ type Deed struct {
 	Line    int       `json:"line,omitempty"` // its line in the log
 	ID      string    `json:"id"`             // ties the lines of one run together
 	At      time.Time `json:"at"`
-	Phase   string    `json:"phase"`  // begin, end, seen, not-seen, refused
+	Phase   string    `json:"phase"`  // begin, end, seen, not-seen, failed, aborted, refused; write and read-only for the cockpit's mode
 	Who     string    `json:"who"`    // the operator's account and where they came from
 	Action  string    `json:"action"` // the action's name, as in `strata act`
 	Target  Ref       `json:"target"`
@@ -333,6 +333,13 @@ type Deed struct {
 	Before  string    `json:"before,omitempty"` // the target's state when it began
 	After   string    `json:"after,omitempty"`
 	Error   string    `json:"error,omitempty"`
+	Undo    *Recipe   `json:"undo,omitempty"` // what would restore the state before
+}
+
+// Recipe is an action as text.
+type Recipe struct {
+	Action string `json:"action"`
+	Params string `json:"params"` // the action as JSON
 }
 
 // Ref of a deed is its line, zero-padded so that the order is the file's.

@@ -25,6 +25,13 @@ const (
 	KindSensor     Kind = "sensor"
 	KindDisk       Kind = "disk"
 	KindFilesystem Kind = "filesystem"
+	KindUnit       Kind = "unit"     // a systemd scope or service with its control group
+	KindSwap       Kind = "swap"     // a swap area
+	KindDomain     Kind = "domain"   // a libvirt domain
+	KindWorkload   Kind = "workload" // a Deployment, StatefulSet or DaemonSet
+	KindApp        Kind = "app"      // an Argo CD application
+	KindLog        Kind = "log"      // the last lines of a container's log
+	KindFlavor     Kind = "flavor"
 	KindFinding    Kind = "finding"
 	KindDeed       Kind = "deed" // a line of strata's own audit log
 )

@@ -24,6 +24,15 @@ func Text(s string) string {
 	}, s)
 }
 
+// Lines is Text for each line of s; the breaks between them stay.
+func Lines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = Text(strings.TrimSuffix(l, "\r"))
+	}
+	return strings.Join(lines, "\n")
+}
+
 // Obeyed reports whether a terminal, or whoever lays out the text, acts on r instead of showing it: control characters
 // (C0, DEL and C1) and format characters, which turn the direction of text or are not seen at all.
 func Obeyed(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }

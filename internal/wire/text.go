@@ -146,7 +146,8 @@ func word(s string) bool {
 	for i := range len(s) {
 		c := s[i]
 		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-		if !letter && (i == 0 || !('0' <= c && c <= '9') && !strings.ContainsRune("-_./", rune(c))) {
+		digit := '0' <= c && c <= '9'
+		if !letter && (i == 0 || !digit && !strings.ContainsRune("-_./", rune(c))) {
 			return false
 		}
 	}

@@ -42,7 +42,7 @@ type Config struct {
 func New(c Config) sources.Source {
 	at := tree(c.Root)
 	if c.Name == "" {
-		c.Name = hostName(at)
+		c.Name = Name(c.Root)
 	}
 	if c.Every == 0 {
 		c.Every = 2 * time.Second
@@ -59,7 +59,9 @@ func New(c Config) sources.Source {
 	return &source{conf: c, name: "host/" + c.Name, at: at, ledger: newLedger()}
 }
 
-func hostName(at tree) string {
+// Name is the name that the machine at a root gives itself; "" is the machine strata runs on.
+func Name(root string) string {
+	at := tree(root)
 	if at == "" {
 		if name, err := os.Hostname(); err == nil {
 			return name

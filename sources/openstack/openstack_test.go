@@ -366,7 +366,7 @@ func TestATaskIsFollowed(t *testing.T) {
 	w := see(t, New(cloud, o))
 	w.server("it off", id, wellRead)
 
-	hands := connect.ForWriting("test", cloud)
+	hands := connect.ForWriting("test", connect.Reach{Clouds: []connect.Cloud{cloud}})
 	defer hands.Close()
 	c, err := hands.Compute(t.Context(), name, 1)
 	if err != nil {

@@ -1,0 +1,4 @@
+package actions
+
+// domainOffers are the actions on libvirt domains.
+func domainOffers() []Offer { return nil }
