@@ -20,6 +20,7 @@ func (m *Machine) write() error {
 		"proc/1/mountinfo":               m.mountinfo(),
 		"proc/sys/kernel/random/boot_id": m.bootID() + "\n",
 	}
+	m.unitFiles(files)
 	for name, s := range m.state.Pressure {
 		// A kernel counts the stalls too; nobody here reads those.
 		files["proc/pressure/"+name] = fmt.Sprintf("some avg10=%.2f avg60=%.2f avg300=0.00 total=0\nfull avg10=%.2f avg60=%.2f avg300=0.00 total=0\n",
@@ -49,6 +50,9 @@ func (m *Machine) write() error {
 			files["sys/fs/ext4/"+device+"/errors_count"] = fmt.Sprintln(f.Errors)
 			files["sys/fs/ext4/"+device+"/warning_count"] = fmt.Sprintln(f.Warnings)
 		}
+	}
+	if err := m.dropUnits(); err != nil {
+		return fmt.Errorf("removing groups of machine %s: %w", m.spec.Hostname, err)
 	}
 	for name, content := range files {
 		if err := m.put(name, content); err != nil {
@@ -83,10 +87,7 @@ func (m *Machine) stat() string {
 }
 
 func (m *Machine) meminfo() string {
-	swap := m.spec.Swap
-	if m.state.SwapOff {
-		swap = 0
-	}
+	swap, swapped := m.swapSize()
 	var b strings.Builder
 	for _, f := range []struct {
 		name  string
@@ -98,20 +99,12 @@ func (m *Machine) meminfo() string {
 		{"Buffers", 0},
 		{"Cached", m.state.Cached},
 		{"SwapTotal", swap},
-		{"SwapFree", swap - min(m.state.SwapUsed, swap)},
+		{"SwapFree", swap - swapped},
 		{"Dirty", 0},
 	} {
 		fmt.Fprintf(&b, "%-15s %8d kB\n", f.name+":", f.bytes/1024)
 	}
 	return b.String()
-}
-
-func (m *Machine) swaps() string {
-	head := "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
-	if m.spec.Swap == 0 || m.state.SwapOff {
-		return head
-	}
-	return head + fmt.Sprintf("/dev/dm-1                               partition\t%d\t\t%d\t\t-2\n", m.spec.Swap/1024, m.state.SwapUsed/1024)
 }
 
 func (m *Machine) diskstats() string {
