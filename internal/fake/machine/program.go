@@ -20,6 +20,14 @@ func (m *Machine) Program(ctx context.Context, argv ...string) (stdout, stderr [
 		return stdout, nil, code, err
 	case "virsh":
 		return m.virsh(ctx, argv[1:])
+	case "swapoff":
+		return m.swapoff(ctx, argv[1:])
+	case "swapon":
+		return m.swapon(argv[1:])
+	case "systemctl":
+		return m.systemctl(argv[1:])
+	case "journalctl":
+		return m.journalctl(argv[1:])
 	}
 	return nil, nil, 0, fmt.Errorf("starting %q: %w", name, fs.ErrNotExist)
 }
