@@ -22,9 +22,8 @@ const LimitRule = `polkit.addRule(function(action, subject) {
 });`
 
 // mayNot says which right strata lacks on a host, nothing when it has it or that is not known.
-func mayNot(s *fleet.Snapshot, source, host string, what right) []string {
-	h, ok := fleet.Find[*fleet.Host](s, fleet.Ref{Kind: fleet.KindHost, Source: source, Name: host})
-	if !ok {
+func mayNot(h *fleet.Host, what right) []string {
+	if h == nil {
 		return nil
 	}
 	who := ""
