@@ -22,6 +22,7 @@ type scene struct {
 	nova     *nova.Cloud
 	kube     *kube.Server
 	machines []*simulated
+	buses    []func() // end the machines' buses
 	compute  *hypervisor
 	guests   []*guest
 	domain   int // the number libvirt on compute gave last
@@ -53,6 +54,9 @@ func (s *scene) told(server string) bool {
 }
 
 func (s *scene) close() {
+	for _, stop := range s.buses {
+		stop()
+	}
 	s.kube.Close()
 	s.nova.Close()
 }

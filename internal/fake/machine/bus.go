@@ -18,11 +18,17 @@ import (
 
 // Bus serves the machine's system bus, with its systemd on it, at an address until stop.
 func (m *Machine) Bus() (address string, stop func(), err error) {
-	socket := filepath.Join(m.root, "run", "bus")
-	if err := os.MkdirAll(filepath.Dir(socket), 0o755); err != nil {
-		return "", nil, err
+	folder := filepath.Join(m.root, "run")
+	err = os.MkdirAll(folder, 0o755)
+	elsewhere := err == nil && len(folder) > longest
+	if elsewhere {
+		folder, err = os.MkdirTemp("", "bus")
 	}
-	l, err := net.Listen("unix", socket)
+	socket := filepath.Join(folder, "bus")
+	var l net.Listener
+	if err == nil {
+		l, err = net.Listen("unix", socket)
+	}
 	if err != nil {
 		return "", nil, fmt.Errorf("serving the bus of machine %s: %w", m.spec.Hostname, err)
 	}
@@ -32,8 +38,14 @@ func (m *Machine) Bus() (address string, stop func(), err error) {
 		_ = l.Close()
 		b.close()
 		b.all.Wait()
+		if elsewhere {
+			_ = os.RemoveAll(folder)
+		}
 	}, nil
 }
+
+// longest is how long the folder of a socket may be: the kernel has room for 108 bytes.
+const longest = 90
 
 // peer is a message bus with one service on it.
 type peer struct {
