@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -118,9 +120,12 @@ func bootEffects(all []turned, off bool) (says []string) {
 			says = append(says, "this line of "+fstabPath+" is brought back (a copy of the file is kept): "+a.Fstab)
 		}
 		for _, u := range a.Units {
-			if off {
+			switch {
+			case off && a.Fstab != "":
+				says = append(says, "unit "+u+" is masked, unless it is made from that line at each boot")
+			case off:
 				says = append(says, "unit "+u+" is masked")
-			} else {
+			default:
 				says = append(says, "unit "+u+" is unmasked")
 			}
 		}
@@ -156,7 +161,11 @@ func changeBoot(ctx context.Context, m connect.Machine, all []turned, off bool) 
 		} else if a.Fstab != "" {
 			changes = append(changes, lineChange{"#" + a.Fstab, a.Fstab})
 		}
-		units = append(units, a.Units...)
+		for _, unit := range a.Units {
+			if !off || !ofFstab(m, unit) {
+				units = append(units, unit)
+			}
+		}
 	}
 	if len(changes) > 0 {
 		if _, err := changeFstab(m, time.Now(), changes...); err != nil {
@@ -179,6 +188,12 @@ func changeBoot(ctx context.Context, m connect.Machine, all []turned, off bool) 
 		return fmt.Errorf("%s: %w", sh.Quote(argv...), err)
 	}
 	return nil
+}
+
+// ofFstab reports whether systemd makes a unit from fstab: without the line it is gone at the next boot.
+func ofFstab(m connect.Machine, unit string) bool {
+	b, err := os.ReadFile(m.Path(path.Join("/run/systemd/generator", unit)))
+	return err == nil && strings.Contains(string(b), "SourcePath="+fstabPath)
 }
 
 // seenTurned judges whether areas, looked at after since, are as they should be.
