@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"strata/internal/fleet"
+	"strata/sources/tree"
 )
 
 // seedFiles adds the fixtures that match a pattern.
@@ -117,11 +118,11 @@ func FuzzMountinfo(f *testing.F) {
 	f.Add([]byte("36 30 0:60 / /mnt/with\\040space ro - nfs4 nas:/export rw\n30 1 253:0 / / rw,relatime shared:1 - xfs /dev/mapper/rl-root rw\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		points := map[string]bool{}
-		for _, m := range realMounts(parseMountinfo(b)) {
-			if points[m.point] {
-				t.Errorf("%q is there twice", m.point)
+		for _, m := range realMounts(tree.ParseMounts(b)) {
+			if points[m.Point] {
+				t.Errorf("%q is there twice", m.Point)
 			}
-			points[m.point] = true
+			points[m.Point] = true
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"strata/internal/fleet"
 	"strata/sources"
+	"strata/sources/tree"
 )
 
 // Scopes of the source, one kind of object each.
@@ -40,7 +41,7 @@ type Config struct {
 
 // New returns the source "host/NAME" with four scopes: host, sensors, disks and filesystems. Each fails alone.
 func New(c Config) sources.Source {
-	at := tree(c.Root)
+	at := tree.Tree(c.Root)
 	if c.Name == "" {
 		c.Name = Name(c.Root)
 	}
@@ -54,20 +55,20 @@ func New(c Config) sources.Source {
 		c.Smartctl = installedSmartctl
 	}
 	if c.Statfs == nil {
-		c.Statfs = func(mount string, into *syscall.Statfs_t) error { return syscall.Statfs(at.path(mount), into) }
+		c.Statfs = func(mount string, into *syscall.Statfs_t) error { return syscall.Statfs(at.Path(mount), into) }
 	}
 	return &source{conf: c, name: "host/" + c.Name, at: at, ledger: newLedger()}
 }
 
 // Name is the name that the machine at a root gives itself; "" is the machine strata runs on.
 func Name(root string) string {
-	at := tree(root)
+	at := tree.Tree(root)
 	if at == "" {
 		if name, err := os.Hostname(); err == nil {
 			return name
 		}
 	}
-	if name, err := at.text("/proc/sys/kernel/hostname"); err == nil && name != "" {
+	if name, err := at.Text("/proc/sys/kernel/hostname"); err == nil && name != "" {
 		return name
 	}
 	return "localhost"
@@ -76,7 +77,7 @@ func Name(root string) string {
 type source struct {
 	conf   Config
 	name   string
-	at     tree
+	at     tree.Tree
 	ledger *ledger // outlives a restart of Watch: counters grow since strata began
 }
 

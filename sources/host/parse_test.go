@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"strata/internal/fleet"
+	"strata/sources/tree"
 )
 
 func fixture(t testing.TB, name string) []byte {
@@ -203,9 +204,9 @@ odd line
 38 37 8:17 / /old rw - ext4 /dev/sdb1 ro
 `
 	var got []string
-	for _, m := range realMounts(parseMountinfo([]byte(table))) {
-		word := m.point + "=" + m.device
-		if m.readOnly {
+	for _, m := range realMounts(tree.ParseMounts([]byte(table))) {
+		word := m.Point + "=" + m.Device
+		if m.ReadOnly {
 			word += " ro"
 		}
 		got = append(got, word)
