@@ -236,11 +236,3 @@ func TestHypervisor(t *testing.T) {
 		}
 	}
 }
-
-func TestSwaps(t *testing.T) {
-	t.Parallel()
-	total, used := parseSwaps([]byte("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/swap\\040file file 1048572 1024 -2\n/dev/vdb partition 2048 0 -3\n"))
-	if total != (1048572+2048)*1024 || used != 1024*1024 {
-		t.Errorf("got %d, %d", total, used)
-	}
-}

@@ -101,7 +101,11 @@ func (m *hostReader) memory(ctx context.Context, h *fleet.Host) {
 	h.Swap.Total, h.Swap.Used = v.SwapTotal, v.SwapTotal-min(v.SwapFree, v.SwapTotal)
 	// While swapoff runs, SwapTotal shrinks to what is still used; /proc/swaps keeps the areas whole.
 	if areas, err := m.at.Bytes("/proc/swaps"); err == nil {
-		if total, used := parseSwaps(areas); total > 0 {
+		var total, used uint64
+		for _, a := range parseSwaps(areas) {
+			total, used = total+a.bytes, used+a.used
+		}
+		if total > 0 {
 			h.Swap.Total, h.Swap.Used = total, used
 		}
 	}

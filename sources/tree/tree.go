@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // Tree is where proc, sys, etc and dev are: "" for the real machine. Paths given to its methods are below it.
@@ -67,4 +68,40 @@ func (t Tree) Resolve(p string) string {
 		return ""
 	}
 	return strings.TrimPrefix(real, base)
+}
+
+// Folders returns the names of the folders in a folder.
+func (t Tree) Folders(p string) (names []string, err error) {
+	entries, err := os.ReadDir(t.Path(p))
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
+// Small reads a file that fits into a buffer, into it: what is longer is cut. It costs half of what Bytes does, which
+// counts where hundreds of files are read every other second.
+func (t Tree) Small(p string, buffer []byte) ([]byte, error) {
+	path := t.Path(p)
+	file, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer func() { _ = syscall.Close(file) }()
+	read := 0
+	for read < len(buffer) {
+		n, err := syscall.Read(file, buffer[read:])
+		switch {
+		case err == syscall.EINTR:
+		case err != nil:
+			return nil, &os.PathError{Op: "read", Path: path, Err: err}
+		case n == 0:
+			return buffer[:read], nil
+		default:
+			read += n
+		}
+	}
+	return buffer[:read], nil
 }
