@@ -192,7 +192,8 @@ type Disk struct {
 	Name       string    `json:"name"` // nvme0n1, sda
 	Model      string    `json:"model,omitempty"`
 	Serial     string    `json:"serial,omitempty"`
-	Bus        string    `json:"bus,omitempty"` // nvme, ata, scsi, virtio, md
+	Bus        string    `json:"bus,omitempty"`        // nvme, ata, scsi, virtio, md
+	Controller string    `json:"controller,omitempty"` // its controller's PCI address
 	Bytes      uint64    `json:"bytes,omitempty"`
 	Rotational Opt[bool] `json:"rotational"`
 	IO         DiskIO    `json:"io"`
@@ -270,6 +271,7 @@ type Filesystem struct {
 	Mount       string    `json:"mount"`
 	Device      string    `json:"device"`
 	Type        string    `json:"type"`
+	Disks       []string  `json:"disks,omitempty"` // the whole disks below it, as in /sys/block
 	Total       uint64    `json:"totalBytes"`
 	Used        uint64    `json:"usedBytes"`
 	Available   uint64    `json:"availableBytes"` // to ordinary users

@@ -61,7 +61,7 @@ type SwapArea struct {
 	Total    Opt[uint64] `json:"totalBytes"` // missing when it is off
 	Used     Opt[uint64] `json:"usedBytes"`
 	Priority int         `json:"priority,omitempty"`
-	Disk     string      `json:"disk,omitempty"`  // the whole disk below it
+	Disk     string      `json:"disk,omitempty"`  // the whole disk below it; of a RAID the first
 	Fstab    string      `json:"fstab,omitempty"` // the line of /etc/fstab that turns it on at boot
 	Units    []string    `json:"units,omitempty"` // unit files of systemd that do
 }

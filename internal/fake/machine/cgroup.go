@@ -267,7 +267,7 @@ func (m *Machine) unitFiles(files map[string]string) {
 		}
 		command := u.Command + "\x00"
 		if u.Guest != "" {
-			command = "/usr/libexec/" + u.Command + "\x00-name\x00guest=" + u.Guest + ",debug-threads=on\x00-S\x00"
+			command = "/usr/libexec/" + u.Command + "\x00-name\x00guest=" + strings.ReplaceAll(u.Guest, ",", ",,") + ",debug-threads=on\x00-S\x00"
 		}
 		proc := fmt.Sprintf("proc/%d/", u.PID)
 		files[proc+"comm"] = u.Command + "\n"

@@ -48,6 +48,7 @@ func (m *Machine) layout() error {
 		links = append(links,
 			[2]string{"dev/mapper/" + name, fmt.Sprintf("dev/dm-%d", i)},
 			[2]string{fmt.Sprintf("sys/block/dm-%d", i), folder},
+			[2]string{fmt.Sprintf("sys/class/block/dm-%d", i), folder},
 			[2]string{fmt.Sprintf("sys/dev/block/253:%d", i), folder})
 	}
 	for i, c := range s.Chips {
@@ -92,6 +93,7 @@ func (m *Machine) diskFiles(i int, files map[string]string) (links [][2]string) 
 	files["dev/"+d.Name] = ""
 	links = append(links,
 		[2]string{"sys/block/" + d.Name, block},
+		[2]string{"sys/class/block/" + d.Name, block},
 		[2]string{block + "/device", device},
 		[2]string{fmt.Sprintf("sys/dev/block/%d:%d", major(d.Name), i*16), block})
 	for p := range d.Partitions {
@@ -100,7 +102,9 @@ func (m *Machine) diskFiles(i int, files map[string]string) (links [][2]string) 
 		files[part+"/partition"] = fmt.Sprintln(p + 1)
 		files[part+"/dev"] = fmt.Sprintf("%d:%d\n", major(d.Name), i*16+p+1)
 		files["dev/"+name] = ""
-		links = append(links, [2]string{fmt.Sprintf("sys/dev/block/%d:%d", major(d.Name), i*16+p+1), part})
+		links = append(links,
+			[2]string{"sys/class/block/" + name, part},
+			[2]string{fmt.Sprintf("sys/dev/block/%d:%d", major(d.Name), i*16+p+1), part})
 	}
 	switch bus(d.Name) {
 	case "nvme":
