@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -15,32 +14,46 @@ import (
 
 const fstabPath = "/etc/fstab"
 
-// lineChange replaces one line of a file by another.
-type lineChange struct{ from, to string }
+// lineChange makes a line a comment, or brings it back from one. It is told without the blanks around it.
+type lineChange struct {
+	line string
+	off  bool
+}
 
-// changeLines replaces lines in a text and leaves every other byte alone, line ends among them. Each line must be there
-// exactly once: else somebody changed the file meanwhile.
+// changeLines puts a # before lines of a text or takes it away, and leaves every other byte alone. Each line must be
+// there exactly once: else somebody changed the file meanwhile.
 func changeLines(text []byte, changes ...lineChange) ([]byte, error) {
+	lines := bytes.SplitAfter(text, []byte("\n"))
 	for _, c := range changes {
-		lines := bytes.SplitAfter(text, []byte("\n"))
 		at := -1
-		for i, line := range lines {
-			if strings.TrimRight(string(line), "\r\n") != strings.TrimRight(c.from, "\r\n") {
+		for i, raw := range lines {
+			rest := raw
+			if !c.off {
+				var comment bool
+				if rest, comment = bytes.CutPrefix(raw, []byte("#")); !comment {
+					continue
+				}
+			}
+			if c.line == "" || string(bytes.TrimSpace(rest)) != c.line {
 				continue
 			}
 			if at >= 0 {
-				return nil, fmt.Errorf("the line %q is there twice", c.from)
+				return nil, fmt.Errorf("the line %q is there twice", c.line)
 			}
 			at = i
 		}
-		if at < 0 {
-			return nil, fmt.Errorf("the line %q is not there any more", c.from)
+		switch {
+		case at < 0 && c.off:
+			return nil, fmt.Errorf("the line %q is not there any more", c.line)
+		case at < 0:
+			return nil, fmt.Errorf("the line %q is not there any more as a comment", c.line)
+		case c.off:
+			lines[at] = append([]byte("#"), lines[at]...)
+		default:
+			lines[at] = lines[at][1:]
 		}
-		end := lines[at][len(strings.TrimRight(string(lines[at]), "\r\n")):]
-		lines[at] = append([]byte(strings.TrimRight(c.to, "\r\n")), end...)
-		text = bytes.Join(lines, nil)
 	}
-	return text, nil
+	return bytes.Join(lines, nil), nil
 }
 
 // changeFstab changes lines of /etc/fstab: a new file beside it, written and synced, takes its place with the same mode

@@ -15,27 +15,28 @@ import (
 // Whatever else is in the file stays, byte for byte, and the way back gives the file that was there.
 func TestOnlyOneLineChanges(t *testing.T) {
 	const line = "UUID=1-2\tnone swap sw,pri=5 0 0"
-	pool := []string{"", "# a comment", "#" + line + " ", "/dev/sda1 / ext4 defaults 0 1", "  UUID=1-2\tnone swap sw 0 0", "/dev/\xff bad bytes", "\t"}
+	pool := []string{"", "# a comment", "##" + line, "# " + line + "x", "/dev/sda1 / ext4 defaults 0 1", "  UUID=1-2\tnone swap sw 0 0", "/dev/\xff bad bytes", "\t"}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
 		end := []string{"\n", "\r\n"}[rng.IntN(2)]
+		raw := []string{"", " ", "\t"}[rng.IntN(3)] + line + []string{"", "  "}[rng.IntN(2)]
 		var before, after []string
 		for range rng.IntN(6) {
 			before = append(before, pool[rng.IntN(len(pool))])
 		}
 		after = append(after, before...)
-		before, after = append(before, line), append(after, "#"+line)
+		before, after = append(before, raw), append(after, "#"+raw)
 		for range rng.IntN(6) {
 			other := pool[rng.IntN(len(pool))]
 			before, after = append(before, other), append(after, other)
 		}
 		last := []string{"", end}[rng.IntN(2)]
 		text, want := []byte(strings.Join(before, end)+last), []byte(strings.Join(after, end)+last)
-		got, err := changeLines(text, lineChange{line, "#" + line})
+		got, err := changeLines(text, lineChange{line, true})
 		if err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("%q became %q, %v, want %q", text, got, err, want)
 		}
-		back, err := changeLines(got, lineChange{"#" + line, line})
+		back, err := changeLines(got, lineChange{line, false})
 		if err != nil || !bytes.Equal(back, text) {
 			t.Fatalf("back: %q became %q, %v", got, back, err)
 		}
@@ -43,19 +44,24 @@ func TestOnlyOneLineChanges(t *testing.T) {
 }
 
 func TestALineThatMovedIsNotGuessed(t *testing.T) {
-	for _, text := range []string{"", "a\nc\n", "b \n", "b\nb\n", "#b\n"} {
-		if got, err := changeLines([]byte(text), lineChange{"b", "#b"}); err == nil {
+	for _, text := range []string{"", "a\nc\n", "b c\n", "b\nb\n", "#b\n", "b\n b \r\n"} {
+		if got, err := changeLines([]byte(text), lineChange{"b", true}); err == nil {
 			t.Errorf("%q became %q", text, got)
+		}
+	}
+	for _, text := range []string{"", "b\n", " #b\n", "#b\n# b\n"} {
+		if got, err := changeLines([]byte(text), lineChange{"b", false}); err == nil {
+			t.Errorf("back: %q became %q", text, got)
 		}
 	}
 }
 
 func FuzzChangeLines(f *testing.F) {
-	f.Add("a\nb\r\nc", "b", "#b")
-	f.Fuzz(func(t *testing.T, text, from, to string) {
-		got, err := changeLines([]byte(text), lineChange{from, to})
-		if err == nil && strings.Count(string(got), "\n") < strings.Count(text, "\n") {
-			t.Errorf("%q lost a line: %q", text, got)
+	f.Add("a\nb\r\nc", "b")
+	f.Fuzz(func(t *testing.T, text, line string) {
+		got, err := changeLines([]byte(text), lineChange{line, true})
+		if err == nil && len(got) != len(text)+1 {
+			t.Errorf("%q became %q", text, got)
 		}
 	})
 }
@@ -76,7 +82,7 @@ func TestFstabIsReplacedWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 11, 25, 22, 0, 0, 0, time.UTC)
-	backup, err := changeFstab(m, now, lineChange{"/dev/vdb none swap sw 0 0", "#/dev/vdb none swap sw 0 0"})
+	backup, err := changeFstab(m, now, lineChange{"/dev/vdb none swap sw 0 0", true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +102,7 @@ func TestFstabIsReplacedWhole(t *testing.T) {
 	}
 	// The same again: the line is not there any more, and nothing is touched.
 	before, _ := os.ReadDir(filepath.Dir(real))
-	if _, err := changeFstab(m, now.Add(time.Second), lineChange{"/dev/vdb none swap sw 0 0", "x"}); err == nil || !strings.Contains(err.Error(), "nothing was changed") {
+	if _, err := changeFstab(m, now.Add(time.Second), lineChange{"/dev/vdb none swap sw 0 0", true}); err == nil || !strings.Contains(err.Error(), "nothing was changed") {
 		t.Errorf("a line that is gone: %v", err)
 	}
 	after, _ := os.ReadDir(filepath.Dir(real))

@@ -156,10 +156,8 @@ func changeBoot(ctx context.Context, m connect.Machine, all []turned, off bool) 
 	var changes []lineChange
 	var units []string
 	for _, a := range all {
-		if a.Fstab != "" && off {
-			changes = append(changes, lineChange{a.Fstab, "#" + a.Fstab})
-		} else if a.Fstab != "" {
-			changes = append(changes, lineChange{"#" + a.Fstab, a.Fstab})
+		if a.Fstab != "" {
+			changes = append(changes, lineChange{a.Fstab, off})
 		}
 		for _, unit := range a.Units {
 			if !off || !ofFstab(m, unit) {

@@ -9,7 +9,7 @@ import (
 
 // rights reads what this process may do, nil when that cannot be told.
 func (m *hostReader) rights() *fleet.Rights {
-	b, err := m.at.bytes("/proc/self/status")
+	b, err := m.at.Bytes("/proc/self/status")
 	if err != nil {
 		return nil
 	}
@@ -44,10 +44,10 @@ func parseRights(b []byte) *fleet.Rights {
 
 // swappiness reads vm.swappiness, and what strata's own file sets at boot.
 func (m *hostReader) swappiness() (now, kept fleet.Opt[int]) {
-	if n, ok := m.at.number("/proc/sys/vm/swappiness"); ok && n <= 200 {
+	if n, ok := m.at.Number("/proc/sys/vm/swappiness"); ok && n <= 200 {
 		now = fleet.Some(int(n))
 	}
-	b, err := m.at.bytes(fleet.SysctlFile)
+	b, err := m.at.Bytes(fleet.SysctlFile)
 	if err != nil {
 		return now, kept
 	}
