@@ -74,7 +74,7 @@ func parseLimit(param, text string) (fleet.Opt[uint64], error) {
 		number, size = text[:len(text)-1], 1e9
 	}
 	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || n < 0 || n*size > 1e15 || strings.ContainsAny(number, "xXpP_") || n > 0 && n*size < 1 {
+	if err != nil || !(n >= 0) || n*size > 1e15 || strings.ContainsAny(number, "xXpP_") || n > 0 && n*size < 1 {
 		return fleet.Opt[uint64]{}, fmt.Errorf("%s=%q is no limit: give a number such as 2M or 500K (K is 1000), none to take it away, or nothing to leave it", param, text)
 	}
 	return fleet.Some(uint64(math.Round(n * size))), nil

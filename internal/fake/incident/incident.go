@@ -116,7 +116,7 @@ func (w *World) furnish(s *scene, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		s.buses = append(s.buses, stop)
+		m.stopBus = stop
 		w.Machines = append(w.Machines, Machine{Name: m.name, Root: m.Root(), Smartctl: m.Smartctl, Statfs: m.Statfs, Simulated: m.Machine, Bus: bus})
 	}
 	for path, text := range map[string][]byte{

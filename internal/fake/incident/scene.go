@@ -22,7 +22,6 @@ type scene struct {
 	nova     *nova.Cloud
 	kube     *kube.Server
 	machines []*simulated
-	buses    []func() // end the machines' buses
 	compute  *hypervisor
 	guests   []*guest
 	domain   int // the number libvirt on compute gave last
@@ -54,8 +53,10 @@ func (s *scene) told(server string) bool {
 }
 
 func (s *scene) close() {
-	for _, stop := range s.buses {
-		stop()
+	for _, m := range s.machines {
+		if m.stopBus != nil {
+			m.stopBus()
+		}
 	}
 	s.kube.Close()
 	s.nova.Close()
