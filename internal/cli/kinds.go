@@ -31,6 +31,8 @@ func kindTable() []kindWord {
 		{fleet.KindSensor, []string{"sensors", "sensor"}},
 		{fleet.KindDisk, []string{"disks", "disk"}},
 		{fleet.KindFilesystem, []string{"filesystems", "filesystem"}},
+		{fleet.KindUnit, []string{"units", "unit", "cgroups"}},
+		{fleet.KindSwap, []string{"swaps", "swap"}},
 		{fleet.KindDeed, []string{"deeds", "deed"}},
 	}
 }

@@ -127,6 +127,10 @@ func blank(kind fleet.Kind) (fleet.Object, bool) {
 		return new(fleet.Disk), true
 	case fleet.KindFilesystem:
 		return new(fleet.Filesystem), true
+	case fleet.KindUnit:
+		return new(fleet.Unit), true
+	case fleet.KindSwap:
+		return new(fleet.SwapArea), true
 	case fleet.KindDeed:
 		return new(fleet.Deed), true
 	}
