@@ -166,7 +166,7 @@ func (r *Runner) perform(ctx context.Context, plan Plan, deed fleet.Deed, tell f
 	var lost *connect.Lost
 	if err != nil && !errors.As(err, &lost) {
 		phase := Failed
-		if context.Cause(ctx) == errAbort {
+		if errors.Is(context.Cause(ctx), errAbort) {
 			phase = Aborted
 		}
 		r.Wake(plan.Action.Target().Source)
@@ -195,7 +195,7 @@ func (r *Runner) perform(ctx context.Context, plan Plan, deed fleet.Deed, tell f
 		if ctx.Err() != nil {
 			outcome = fmt.Errorf("%s: strata was left while waiting: %w (last seen: %s)", plan.Title, ErrNotSeen, after)
 		}
-		if context.Cause(ctx) == errAbort {
+		if errors.Is(context.Cause(ctx), errAbort) {
 			outcome = fmt.Errorf("%s: nobody waits for it any more: %w (last seen: %s)", plan.Title, ErrNotSeen, after)
 		}
 	case Failed:

@@ -152,6 +152,16 @@ func TestOnlyShStartsProcesses(t *testing.T) {
 	}
 }
 
+// What an action starts, it starts on the machine it was given, which a test and the demo simulate.
+func TestActionsStartNothingByThemselves(t *testing.T) {
+	_, all := read(t)
+	for _, path := range users(all, "sh", "Run") {
+		if strings.HasPrefix(path, "actions/") {
+			t.Errorf("%s uses sh.Run: an action runs programs through its Hands' Machine", path)
+		}
+	}
+}
+
 func TestPureCodeReadsNoClock(t *testing.T) {
 	_, all := read(t)
 	for _, name := range []string{"Now", "Since", "Until"} {
