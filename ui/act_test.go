@@ -144,3 +144,25 @@ func TestALineOfTheAuditLogCanBeTakenBack(t *testing.T) {
 	press(t, m, "esc", "down", "m")
 	wants(t, m, "there is no undo for it")
 }
+
+func TestTheLastThingDoneToAnObjectCanBeTakenBack(t *testing.T) {
+	store := incident(t)
+	var server *fleet.Server
+	for server = range fleet.All[*fleet.Server](store.Snapshot(), fleet.KindServer) {
+		if server.Run.Status == "SHUTOFF" {
+			break
+		}
+	}
+	undo := &fleet.Recipe{Action: "server-start", Params: `{"source":"` + server.Source + `","id":"` + server.ID + `"}`}
+	put(t, store, obs("audit", "deeds",
+		&fleet.Deed{Source: "audit", Line: 1, ID: "A", At: at, Phase: "begin", Target: server.Ref(), Title: "stop the first time", Undo: undo},
+		&fleet.Deed{Source: "audit", Line: 2, ID: "B", At: at, Phase: "begin", Target: server.Ref(), Title: "stop it again", Undo: undo},
+		&fleet.Deed{Source: "audit", Line: 3, ID: "B", At: at, Phase: "seen", Target: server.Ref(), Title: "stop it again"},
+	))
+	m := model(t, store, 120, 40)
+	writer(t, m, store)
+	m.open(&menu{refs: []fleet.Ref{server.Ref()}})
+	wants(t, m, "z  undo: stop it again")
+	press(t, m, "z")
+	wants(t, m, "server start "+server.ID, "Do it (y)")
+}
