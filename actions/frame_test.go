@@ -257,3 +257,20 @@ func must(a Action, err error) Action {
 	}
 	return a
 }
+
+// BenchmarkAudit measures what a line of the audit log costs: one write and one sync.
+func BenchmarkAudit(b *testing.B) {
+	audit, err := OpenAudit(filepath.Join(b.TempDir(), "audit.jsonl"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = audit.Close() })
+	d := fleet.Deed{ID: "ABCDEFGHIJKL", At: time.Now(), Phase: "begin", Who: "root from 10.0.0.1", Action: "server-start", Title: "start k8s-worker-1", Before: "SHUTOFF", Params: `{"source":"openstack/home","id":"6c59b812-2d8d-4da5-92d6-6bbe527926d6"}`}
+	line, _ := json.Marshal(d)
+	for b.Loop() {
+		if err := audit.Append(d); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(len(line)), "bytes/line")
+}
