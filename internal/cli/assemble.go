@@ -11,6 +11,7 @@ import (
 	"strata/internal/diagnose"
 	"strata/internal/fleet"
 	"strata/sources"
+	"strata/sources/agent"
 	"strata/sources/audit"
 	"strata/sources/host"
 	"strata/sources/kube"
@@ -23,11 +24,12 @@ type places struct {
 	kube      connect.KubeSearch
 	hosts     []host.Config
 	machines  []connect.Machine // that may be acted on
+	remotes   []connect.Remote
 }
 
 // here looks where the tools of each layer look, with this process' environment, and at this machine.
 func here(c config.Config, noHost bool) places {
-	p := places{openstack: connect.SearchHere(c.Clouds...), kube: connect.KubeSearchHere(c.Contexts...)}
+	p := places{openstack: connect.SearchHere(c.Clouds...), kube: connect.KubeSearchHere(c.Contexts...), remotes: remotes(c)}
 	if !noHost {
 		name := host.Name("")
 		p.hosts = []host.Config{{Name: name}}
@@ -67,6 +69,13 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 	if wanted(fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem) {
 		a.addHosts(at.hosts, c)
 	}
+	if wanted(fleet.KindAgent, fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem) {
+		for _, r := range at.remotes {
+			a.add(agent.New(r, agent.Options{Wishes: a.wishes}), agent.Scope)
+			// Of its own scopes the host is the one that is always there.
+			a.awaited = append(a.awaited, awaited{"host/" + r.Name, host.ScopeHost})
+		}
+	}
 	if wanted(fleet.KindDeed) {
 		a.add(audit.New(c.Audit.Path, 0), audit.Scope)
 	}
@@ -97,7 +106,7 @@ func (a *assembly) addClusters(where connect.KubeSearch) {
 		a.absent = append(a.absent, fleet.Observation{Source: "kube", Err: connect.KubeTrouble(looked)})
 	}
 	for _, cluster := range a.clusters {
-		a.add(kube.New(cluster, kube.Options{Agent: agent()}), "nodes", "leases", "pods", "events", "volumes", "claims")
+		a.add(kube.New(cluster, kube.Options{Agent: userAgent()}), "nodes", "leases", "pods", "events", "volumes", "claims")
 	}
 }
 
