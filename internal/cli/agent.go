@@ -24,22 +24,39 @@ import (
 )
 
 func (p *program) agentVerb() *cobra.Command {
-	return &cobra.Command{
+	hands := false
+	verb := &cobra.Command{
 		Use:   "agent",
 		Short: "Tell another strata of this machine, over standard input and output",
 		Long: `agent is what the cockpit starts on other machines over ssh. It opens no port and writes no file: it looks at this
-machine, writes a line of JSON to its output for each thing that changed, and ends when its input is closed.`,
+machine, writes a line of JSON to its output for each thing that changed, and ends when its input is closed. It cannot
+act. With --hands it looks, does the one thing it is then told to do, writes that into this machine's audit log, and ends.`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return failed(p.agent(c.Context())) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if hands {
+				return failed(p.agentHands(c.Context()))
+			}
+			return failed(p.agent(c.Context()))
+		},
 	}
+	verb.Flags().BoolVar(&hands, "hands", false, "do one thing")
+	return verb
 }
 
 // startWithin is how long the agent waits to be told its name.
 const startWithin = 30 * time.Second
 
-func (p *program) agent(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+// met is an agent that was told what it is called.
+type met struct {
+	out *speaker
+	in  <-chan wire.Line
+	a   *assembly
+	c   config.Config
+}
+
+// meet says hello and waits to be told what this machine is called. cancel is called when the input ends. It returns nil
+// when nobody wants anything any more.
+func (p *program) meet(ctx context.Context, cancel context.CancelFunc) (*met, error) {
 	in := make(chan wire.Line)
 	go func() {
 		defer cancel() // who closed our input wants us to end
@@ -47,23 +64,36 @@ func (p *program) agent(ctx context.Context) error {
 	}()
 	out := &speaker{to: bufio.NewWriter(p.stdout)}
 	if err := out.say(wire.Line{Hello: &wire.Hello{Protocol: wire.Protocol, Build: versionOf().Version, Host: host.Name(""), Now: time.Now()}}); err != nil {
-		return err
+		return nil, err
 	}
 	start, err := awaitStart(ctx, in)
 	if err != nil || ctx.Err() != nil {
-		return err
+		return nil, err
 	}
 	runtime.GOMAXPROCS(1) // a guest on a machine that may be in trouble keeps small
 	c := config.Default(p.getenv)
-	at := places{hosts: []host.Config{{Name: start.Name}}}
-	a := assemble(at, c, agentKinds)
+	return &met{out, in, assemble(placesNamed(start.Name), c, agentKinds), c}, nil
+}
+
+// placesNamed is this machine under another name.
+func placesNamed(name string) places {
+	return places{hosts: []host.Config{{Name: name}}, machines: []connect.Machine{connect.ThisMachine(name)}}
+}
+
+func (p *program) agent(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m, err := p.meet(ctx, cancel)
+	if m == nil {
+		return err
+	}
 	var all sync.WaitGroup
-	all.Go(func() { _ = a.run(ctx) }) // ends with the context only
+	all.Go(func() { _ = m.a.run(ctx) }) // ends with the context only
 	all.Go(func() {
 		defer cancel()
-		out.answer(ctx, a, in)
+		m.out.answer(ctx, m.a, m.in)
 	})
-	err = out.tell(ctx, a.store)
+	err = m.out.tell(ctx, m.a.store)
 	cancel()
 	ended := make(chan struct{})
 	go func() { all.Wait(); close(ended) }()
@@ -229,7 +259,7 @@ func rss() uint64 {
 // remotes are the machines that are watched over ssh.
 func remotes(c config.Config) (all []connect.Remote) {
 	for _, h := range c.Hosts {
-		all = append(all, connect.Remote{Name: h.Name, Destination: h.SSH, Sudo: h.Sudo})
+		all = append(all, connect.Remote{Name: h.Name, Destination: h.SSH, Sudo: h.Sudo, Allow: h.Allow})
 	}
 	return all
 }

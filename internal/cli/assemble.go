@@ -45,6 +45,7 @@ type assembly struct {
 	clouds   []connect.Cloud
 	clusters []connect.Cluster
 	machines []connect.Machine
+	remotes  []connect.Remote
 	sources  []sources.Source
 	awaited  []awaited
 	absent   []fleet.Observation // layers that were looked for and are not there
@@ -58,7 +59,7 @@ type awaited struct{ source, scope string }
 // described badly is a source that says so. wanted says which kinds matter; a layer without any of them is not even
 // looked for.
 func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *assembly {
-	a := &assembly{wishes: sources.NewWishes(), machines: at.machines, broke: make(chan error, 1)}
+	a := &assembly{wishes: sources.NewWishes(), machines: at.machines, remotes: at.remotes, broke: make(chan error, 1)}
 	a.store = fleet.NewStore(a.guarded(diagnose.Derive(diagnose.Rules())))
 	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor) {
 		a.addClouds(at.openstack, c)
@@ -130,7 +131,7 @@ func (a *assembly) addHosts(hosts []host.Config, c config.Config) {
 
 // reach is what can be acted on: what is looked at.
 func (a *assembly) reach() connect.Reach {
-	return connect.Reach{Clouds: a.clouds, Clusters: a.clusters, Machines: a.machines}
+	return connect.Reach{Clouds: a.clouds, Clusters: a.clusters, Machines: a.machines, Remotes: a.remotes}
 }
 
 // run watches everything until ctx ends.

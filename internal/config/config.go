@@ -22,6 +22,7 @@ type Config struct {
 	Clouds   []string // of clouds.yaml; none means those the OpenStack clients would take
 	Contexts []string // of the kubeconfig; none means the current one
 	Hosts    []Host   // other machines, watched over ssh
+	Who      string   // who acts, for the audit log; "" is found out. No key of the file.
 	Poll     Poll
 	UI       UI
 	Audit    Audit
@@ -41,6 +42,8 @@ type Host struct {
 	Name string // what it is called; letters, digits, dots, dashes and underscores
 	SSH  string // what ssh takes: user@machine, or a Host of ~/.ssh/config
 	Sudo bool   // start the agent there with sudo -n
+	// Allow is which actions may be done there, by their names with blanks between; "" is all.
+	Allow string
 }
 
 // ParseHost reads a host as a flag has it: NAME=DESTINATION, or a destination whose machine is the name.

@@ -22,6 +22,7 @@ hosts: []
 #  - name: openstack-host
 #    ssh: root@10.0.0.2   # or a Host of ~/.ssh/config; without it the name
 #    sudo: false          # start the agent with sudo -n, so that it can read SMART
+#    allow: [unit-limit]  # actions that may be done there; without it all
 
 # How often to look. Kubernetes is not polled: its API server pushes.
 poll:

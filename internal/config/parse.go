@@ -19,9 +19,10 @@ type file struct {
 	Clouds   []string `yaml:"clouds"`
 	Contexts []string `yaml:"contexts"`
 	Hosts    []struct {
-		Name string `yaml:"name"`
-		SSH  string `yaml:"ssh"`
-		Sudo bool   `yaml:"sudo"`
+		Name  string   `yaml:"name"`
+		SSH   string   `yaml:"ssh"`
+		Sudo  bool     `yaml:"sudo"`
+		Allow []string `yaml:"allow"`
 	} `yaml:"hosts"`
 	Poll struct {
 		OpenStack *string `yaml:"openstack"`
@@ -92,7 +93,7 @@ func Parse(name string, text []byte, c Config) (got Config, err error) {
 		if h.SSH == "" {
 			h.SSH = h.Name
 		}
-		host := Host{h.Name, h.SSH, h.Sudo}
+		host := Host{h.Name, h.SSH, h.Sudo, strings.Join(h.Allow, " ")}
 		at := fmt.Sprintf("$.hosts[%d]", i)
 		if err := host.check(); err != nil {
 			return Config{}, faultAt(name, text, at, err.Error())

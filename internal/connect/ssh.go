@@ -22,6 +22,7 @@ type Remote struct {
 	Name        string // as it shall be called
 	Destination string // what ssh takes: user@machine, or a Host of ~/.ssh/config
 	Sudo        bool   // the agent is started with sudo -n
+	Allow       string // actions that may be done there, with blanks between; "" is all
 	// Program starts ssh; nil is sh.Start. Tests have their own.
 	Program func(context.Context, sh.Cmd) (*sh.Talk, error)
 	// Binary is the program to run over there; "" is this very one.
@@ -40,7 +41,7 @@ func (r Remote) sshArgv(command string) []string {
 // The scripts that are run over there: "$1" and so on are not used, as everything in them is known here. HASH is 64
 // hexadecimal digits.
 const (
-	runScript = `p="${XDG_CACHE_HOME:-$HOME/.cache}/strata/HASH/strata"; [ -x "$p" ] || exit 127; exec SUDO"$p" agent`
+	runScript = `p="${XDG_CACHE_HOME:-$HOME/.cache}/strata/HASH/strata"; [ -x "$p" ] || exit 127; exec SUDO"$p" agentFLAGS`
 	putScript = `set -e; umask 077; d="${XDG_CACHE_HOME:-$HOME/.cache}/strata"; mkdir -p "$d/HASH"; t="$d/.new.$$"; trap 'rm -f "$t"' EXIT
 cat >"$t"; [ "$(sha256sum "$t" | cut -d' ' -f1)" = HASH ] || { echo "strata arrived damaged" >&2; exit 1; }
 chmod 700 "$t"; mv "$t" "$d/HASH/strata"; find "$d" -mindepth 2 -maxdepth 2 -name strata ! -path "$d/HASH/*" -mtime +30 -delete 2>/dev/null || true`
@@ -51,12 +52,18 @@ const putDeadline = 3 * time.Minute
 
 // Agent starts strata's agent over there and returns the conversation with it. A machine that does not have this very
 // program gets it first, into its user's cache folder.
-func (r Remote) Agent(ctx context.Context) (*sh.Talk, error) {
+func (r Remote) Agent(ctx context.Context) (*sh.Talk, error) { return r.agent(ctx, "") }
+
+// hands starts an agent that may act, once. Only Writing hands out machines that are asked for one.
+func (r Remote) hands(ctx context.Context) (*sh.Talk, error) { return r.agent(ctx, " --hands") }
+
+func (r Remote) agent(ctx context.Context, flags string) (*sh.Talk, error) {
 	hash, err := r.hash()
 	if err != nil {
 		return nil, err
 	}
-	talk, err := r.start(ctx, r.script(runScript, hash))
+	run := strings.ReplaceAll(r.script(runScript, hash), "FLAGS", flags)
+	talk, err := r.start(ctx, run)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +73,7 @@ func (r Remote) Agent(ctx context.Context) (*sh.Talk, error) {
 	if err := r.put(ctx, hash); err != nil {
 		return nil, err
 	}
-	talk, err = r.start(ctx, r.script(runScript, hash))
+	talk, err = r.start(ctx, run)
 	if err == nil && missing(talk) {
 		return nil, fmt.Errorf("starting the agent on %s: it was copied there and is not there", r.Name)
 	}

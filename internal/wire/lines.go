@@ -25,6 +25,9 @@ type Line struct {
 	Beat  *Beat  `json:"beat,omitempty"`  // agent: it lives; answers a ping
 	Ping  *Ping  `json:"ping,omitempty"`  // cockpit
 	Wish  *Wish  `json:"wish,omitempty"`  // cockpit: look sooner
+	Do    *Do    `json:"do,omitempty"`    // cockpit, to an agent with hands: act, once
+	Abort *Abort `json:"abort,omitempty"` // cockpit: stop that where it is safe
+	Did   *Did   `json:"did,omitempty"`   // agent with hands: how far it is; the last line says how it ended
 }
 
 // Start says what the agent shall be.
@@ -74,6 +77,24 @@ type Ping struct {
 type Wish struct {
 	Look    fleet.Ref `json:"look,omitzero"`
 	Refresh string    `json:"refresh,omitempty"`
+}
+
+// Do is an action that was agreed to. The agent plans it anew, and refuses what its own machine speaks against.
+type Do struct {
+	fleet.Recipe
+	Typed string `json:"typed,omitempty"` // what was typed to agree
+	Who   string `json:"who"`             // the operator, for the audit log there
+}
+
+// Abort has no fields yet.
+type Abort struct{}
+
+// Did is the progress of an action, as its runner tells it.
+type Did struct {
+	Phase  string             `json:"phase"`
+	Says   string             `json:"says,omitempty"`
+	Share  fleet.Opt[float64] `json:"share,omitzero"`
+	Output string             `json:"output,omitempty"`
 }
 
 // EncodeLine writes one line with its break.
