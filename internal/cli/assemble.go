@@ -67,7 +67,7 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 	if wanted(fleet.KindNode, fleet.KindLease, fleet.KindPod, fleet.KindEvent, fleet.KindVolume, fleet.KindClaim) {
 		a.addClusters(at.kube)
 	}
-	if wanted(fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem) {
+	if wanted(fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap) {
 		a.addHosts(at.hosts, c)
 	}
 	if wanted(fleet.KindAgent, fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem) {
@@ -125,7 +125,7 @@ func (a *assembly) addHosts(hosts []host.Config, c config.Config) {
 		if h.SmartEvery == 0 {
 			h.SmartEvery = c.Poll.Smart
 		}
-		a.add(host.New(h), host.ScopeHost, host.ScopeSensors, host.ScopeDisks, host.ScopeFilesystems)
+		a.add(host.New(h), host.ScopeHost, host.ScopeSensors, host.ScopeDisks, host.ScopeFilesystems, host.ScopeUnits, host.ScopeSwaps)
 	}
 }
 

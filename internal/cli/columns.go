@@ -18,6 +18,10 @@ func columnsOf(kind fleet.Kind) []column {
 		return cloudColumns(kind)
 	case fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindAgent, fleet.KindDeed:
 		return hostColumns(kind)
+	case fleet.KindUnit:
+		return unitColumns()
+	case fleet.KindSwap:
+		return swapColumns()
 	}
 	return kubeColumns(kind)
 }

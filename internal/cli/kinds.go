@@ -32,6 +32,8 @@ func kindTable() []kindWord {
 		{fleet.KindDisk, []string{"disks", "disk"}},
 		{fleet.KindFilesystem, []string{"filesystems", "filesystem"}},
 		{fleet.KindAgent, []string{"agents", "agent"}},
+		{fleet.KindUnit, []string{"units", "unit", "cgroups"}},
+		{fleet.KindSwap, []string{"swaps", "swap"}},
 		{fleet.KindDeed, []string{"deeds", "deed"}},
 	}
 }

@@ -129,6 +129,10 @@ func blank(kind fleet.Kind) (fleet.Object, bool) {
 		return new(fleet.Filesystem), true
 	case fleet.KindAgent:
 		return new(fleet.Agent), true
+	case fleet.KindUnit:
+		return new(fleet.Unit), true
+	case fleet.KindSwap:
+		return new(fleet.SwapArea), true
 	case fleet.KindDeed:
 		return new(fleet.Deed), true
 	}

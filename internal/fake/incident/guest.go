@@ -12,6 +12,8 @@ import (
 // guest is a virtual machine on compute, in which a kubelet runs.
 type guest struct {
 	server, node string
+	name         string // of its libvirt domain
+	domain       int    // the number libvirt gave it as it started, 0 while it does not run
 
 	running bool          // its kubelet works
 	died    bool          // with compute; Nova does not know yet

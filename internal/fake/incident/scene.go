@@ -24,6 +24,7 @@ type scene struct {
 	machines []*simulated
 	compute  *hypervisor
 	guests   []*guest
+	domain   int // the number libvirt on compute gave last
 	cluster  *cluster
 
 	mu      sync.Mutex
@@ -52,6 +53,11 @@ func (s *scene) told(server string) bool {
 }
 
 func (s *scene) close() {
+	for _, m := range s.machines {
+		if m.stopBus != nil {
+			m.stopBus()
+		}
+	}
 	s.kube.Close()
 	s.nova.Close()
 }
@@ -74,7 +80,7 @@ func (s *scene) run(ctx context.Context, failed func(error)) {
 
 func (s *scene) step(now time.Time) error {
 	at := s.pace.at(now)
-	relief := s.calm()
+	relief := s.relief()
 	busy := false
 	for _, g := range s.guests {
 		busy = busy || g.running
