@@ -172,7 +172,7 @@ func (r *Runner) perform(ctx context.Context, plan Plan, typed string, deed flee
 		err = plan.Action.apply(ctx, r.Hands, say)
 	}
 	var lost *connect.Lost
-	if err != nil && !errors.As(err, &lost) {
+	if err != nil && (plan.Reads || !errors.As(err, &lost)) {
 		phase := Failed
 		if errors.Is(context.Cause(ctx), errAbort) {
 			phase = Aborted
@@ -183,7 +183,7 @@ func (r *Runner) perform(ctx context.Context, plan Plan, typed string, deed flee
 		return err
 	}
 	if plan.Reads {
-		err = errors.Join(err, r.record(deed, Seen, "answered", err))
+		err = r.record(deed, Seen, "answered", nil)
 		tell(Seen, Step{Says: "answered", Output: output})
 		return err
 	}
@@ -248,7 +248,11 @@ func (r *Runner) take(ctx context.Context, a Action) (_ context.Context, release
 	if other, ok := r.busy[target]; ok {
 		return nil, nil, fmt.Errorf("%s: %s is still running on it", a.Name(), other.name)
 	}
-	unlock, err := lock(r.Locks, target, r.Who+", "+a.Name())
+	folder := r.Locks
+	if _, far := r.Hands.writing.Remote(target.Source); far {
+		folder = "" // the agent there locks, among all who act on its machine
+	}
+	unlock, err := lock(folder, target, r.Who+", "+a.Name())
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", a.Name(), err)
 	}
