@@ -213,7 +213,8 @@ func TestOneWhoIsNotRootIsToldWhatItTakes(t *testing.T) {
 	u, _ := fleet.Find[*fleet.Unit](old, b.unit(computeScope))
 	a, _ := fleet.Find[*fleet.SwapArea](old, b.area("/dev/dm-1"))
 	s := fleet.NewSnapshot(1, time.Now(), []fleet.Part{
-		{Source: b.source, Scope: "host", Facts: fleet.Facts{&user}}, {Source: b.source, Scope: "units", Facts: fleet.Facts{u}},
+		{Source: b.source, Scope: "host", Facts: fleet.Facts{&user}},
+		{Source: b.source, Scope: "units", Facts: fleet.Facts{u}},
 		{Source: b.source, Scope: "swaps", Facts: fleet.Facts{a}},
 	}, nil, nil)
 	for _, c := range []struct {
