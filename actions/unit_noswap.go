@@ -97,24 +97,33 @@ func (a LimitUnitSwap) apply(ctx context.Context, hands Hands, _ func(Step)) err
 	if err := systemd.Set(ctx, a.Unit, false, connect.Property{Name: "MemorySwapMax", Value: a.Max}); err != nil {
 		return err
 	}
+	is := ""
+	ok, err := readBack(ctx, func() (ok bool, err error) {
+		is, ok, err = a.has(m)
+		return ok, err
+	})
+	if err == nil && !ok {
+		err = fmt.Errorf("systemd accepted it, but memory.swap.max of %s is %s%s", a.Unit, is, journal(ctx, m, a.Unit, since))
+	}
+	return err
+}
+
+// has reads memory.swap.max and reports whether it is as wanted. The kernel counts in pages.
+func (a LimitUnitSwap) has(m connect.Machine) (is string, ok bool, err error) {
 	b, err := os.ReadFile(m.Path(path.Join("/sys/fs/cgroup", a.CGroup, "memory.swap.max")))
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("the kernel has no memory.swap.max for %s: swap is not accounted for there (cgroup v2 with CONFIG_SWAP is needed)", a.Unit)
+		return "", false, fmt.Errorf("the kernel has no memory.swap.max for %s: it does not count swap by group (cgroup v2 does)", a.Unit)
 	}
 	if err != nil {
-		return fmt.Errorf("reading memory.swap.max back: %w", err)
+		return "", false, fmt.Errorf("reading memory.swap.max back: %w", err)
 	}
-	is := strings.TrimSpace(string(b))
+	is = strings.TrimSpace(string(b))
 	n, err := strconv.ParseUint(is, 10, 64)
 	if is == "max" {
 		n, err = connect.Infinity, nil
 	}
-	// The kernel counts in pages.
 	page := uint64(os.Getpagesize())
-	if err != nil || n != a.Max && n/page != a.Max/page {
-		return fmt.Errorf("systemd accepted it, but memory.swap.max of %s is %q%s", a.Unit, is, journal(ctx, m, a.Unit, since))
-	}
-	return nil
+	return is, err == nil && n/page == a.Max/page, nil
 }
 
 func (a LimitUnitSwap) seen(s *fleet.Snapshot, _ time.Time) (verdict, string) {

@@ -70,18 +70,36 @@ func setLimits(ctx context.Context, m connect.Machine, systemd *connect.Systemd,
 	if err := systemd.Set(ctx, unit, keep, properties...); err != nil {
 		return err
 	}
-	limits, err := at.ioMax(m)
-	if err != nil {
-		return err
+	var is fleet.IOLimit
+	ok, err := readBack(ctx, func() (bool, error) {
+		limits, err := at.ioMax(m)
+		is = limits[number]
+		for _, v := range limitValues() {
+			if want := *v.of(&set); want.OK && v.of(&is).Or(connect.Infinity) != want.V {
+				return false, err
+			}
+		}
+		return true, err
+	})
+	if err == nil && !ok {
+		err = fmt.Errorf("systemd accepted it, but io.max of %s has %s for %s (%s)%s", unit, limitText(is), at.Disk, number, journal(ctx, m, unit, since))
 	}
-	is := limits[number]
-	for _, v := range limitValues() {
-		want := *v.of(&set)
-		if want.OK && v.of(&is).Or(connect.Infinity) != want.V {
-			return fmt.Errorf("systemd accepted it, but io.max of %s has %s for %s (%s)%s", unit, limitText(is), at.Disk, number, journal(ctx, m, unit, since))
+	return err
+}
+
+// readBack looks until the kernel has what systemd was told, for a while: it may have put it off.
+func readBack(ctx context.Context, has func() (bool, error)) (bool, error) {
+	const looks, pause = 10, 100 * time.Millisecond
+	for range looks {
+		if ok, err := has(); ok || err != nil {
+			return ok, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
 		}
 	}
-	return nil
+	return has()
 }
 
 // journal is what the journal said of a unit since a moment, for an error; "" when it says nothing or cannot be read.

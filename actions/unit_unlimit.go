@@ -109,16 +109,21 @@ func (a UnlimitUnit) apply(ctx context.Context, hands Hands, _ func(Step)) error
 	if err := systemd.Set(ctx, a.Unit, a.Keep, properties...); err != nil {
 		return err
 	}
-	after, err := a.ioMax(m)
-	if err != nil {
-		return err
-	}
-	for number, l := range after {
-		if l.Any() {
-			return fmt.Errorf("systemd accepted it, but io.max of %s still has %s for %s%s", a.Unit, limitText(l), number, journal(ctx, m, a.Unit, since))
+	left := ""
+	ok, err := readBack(ctx, func() (bool, error) {
+		after, err := a.ioMax(m)
+		for number, l := range after {
+			if l.Any() {
+				left = limitText(l) + " for " + number
+				return false, err
+			}
 		}
+		return true, err
+	})
+	if err == nil && !ok {
+		err = fmt.Errorf("systemd accepted it, but io.max of %s still has %s%s", a.Unit, left, journal(ctx, m, a.Unit, since))
 	}
-	return nil
+	return err
 }
 
 func (a UnlimitUnit) seen(s *fleet.Snapshot, _ time.Time) (verdict, string) {

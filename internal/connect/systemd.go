@@ -120,17 +120,21 @@ func variants(properties []Property) []variant {
 // answerIn is how long systemd may take to answer. Setting a property took it a third of a second on a slow machine.
 const answerIn = 30 * time.Second
 
-// call calls a method of the manager. When no answer came the error is a Lost.
+// call calls a method of the manager.
 func (s *Systemd) call(ctx context.Context, doing, method string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, answerIn)
 	defer cancel()
-	call := s.conn.Object(systemdName, systemdPath).CallWithContext(ctx, systemdManager+"."+method, 0, args...)
-	if call.Err == nil {
-		return nil
-	}
+	return answered(doing, s.conn.Object(systemdName, systemdPath).CallWithContext(ctx, systemdManager+"."+method, 0, args...).Err)
+}
+
+// answered is what came of a call: nil, systemd's refusal, or a Lost.
+func answered(doing string, err error) error {
 	var refused dbus.Error
-	if !errors.As(call.Err, &refused) {
-		return &Lost{fmt.Errorf("%s: %w", doing, call.Err)}
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &refused):
+		return &Lost{fmt.Errorf("%s: %w", doing, err)}
 	}
 	switch refused.Name {
 	case "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired", "org.freedesktop.DBus.Error.AccessDenied":
