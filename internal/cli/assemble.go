@@ -11,6 +11,7 @@ import (
 	"strata/internal/diagnose"
 	"strata/internal/fleet"
 	"strata/sources"
+	"strata/sources/agent"
 	"strata/sources/audit"
 	"strata/sources/host"
 	"strata/sources/kube"
@@ -23,11 +24,12 @@ type places struct {
 	kube      connect.KubeSearch
 	hosts     []host.Config
 	machines  []connect.Machine // that may be acted on
+	remotes   []connect.Remote
 }
 
 // here looks where the tools of each layer look, with this process' environment, and at this machine.
 func here(c config.Config, noHost bool) places {
-	p := places{openstack: connect.SearchHere(c.Clouds...), kube: connect.KubeSearchHere(c.Contexts...)}
+	p := places{openstack: connect.SearchHere(c.Clouds...), kube: connect.KubeSearchHere(c.Contexts...), remotes: remotes(c)}
 	if !noHost {
 		name := host.Name("")
 		p.hosts = []host.Config{{Name: name}}
@@ -43,6 +45,7 @@ type assembly struct {
 	clouds   []connect.Cloud
 	clusters []connect.Cluster
 	machines []connect.Machine
+	remotes  []connect.Remote
 	sources  []sources.Source
 	awaited  []awaited
 	absent   []fleet.Observation // layers that were looked for and are not there
@@ -56,7 +59,7 @@ type awaited struct{ source, scope string }
 // described badly is a source that says so. wanted says which kinds matter; a layer without any of them is not even
 // looked for.
 func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *assembly {
-	a := &assembly{wishes: sources.NewWishes(), machines: at.machines, broke: make(chan error, 1)}
+	a := &assembly{wishes: sources.NewWishes(), machines: at.machines, remotes: at.remotes, broke: make(chan error, 1)}
 	a.store = fleet.NewStore(a.guarded(diagnose.Derive(diagnose.Rules())))
 	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor) {
 		a.addClouds(at.openstack, c)
@@ -66,6 +69,13 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 	}
 	if wanted(fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap) {
 		a.addHosts(at.hosts, c)
+	}
+	if wanted(fleet.KindAgent, fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem) {
+		for _, r := range at.remotes {
+			a.add(agent.New(r, agent.Options{Wishes: a.wishes}), agent.Scope)
+			// Of its own scopes the host is the one that is always there.
+			a.awaited = append(a.awaited, awaited{"host/" + r.Name, host.ScopeHost})
+		}
 	}
 	if wanted(fleet.KindDeed) {
 		a.add(audit.New(c.Audit.Path, 0), audit.Scope)
@@ -97,7 +107,7 @@ func (a *assembly) addClusters(where connect.KubeSearch) {
 		a.absent = append(a.absent, fleet.Observation{Source: "kube", Err: connect.KubeTrouble(looked)})
 	}
 	for _, cluster := range a.clusters {
-		a.add(kube.New(cluster, kube.Options{Agent: agent()}), "nodes", "leases", "pods", "events", "volumes", "claims")
+		a.add(kube.New(cluster, kube.Options{Agent: userAgent()}), "nodes", "leases", "pods", "events", "volumes", "claims")
 	}
 }
 
@@ -121,7 +131,7 @@ func (a *assembly) addHosts(hosts []host.Config, c config.Config) {
 
 // reach is what can be acted on: what is looked at.
 func (a *assembly) reach() connect.Reach {
-	return connect.Reach{Clouds: a.clouds, Clusters: a.clusters, Machines: a.machines}
+	return connect.Reach{Clouds: a.clouds, Clusters: a.clusters, Machines: a.machines, Remotes: a.remotes}
 }
 
 // run watches everything until ctx ends.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,7 +135,7 @@ func (p *program) hands(a *assembly, c config.Config) (*hands, error) {
 	}
 	writing := connect.ForWriting(versionOf().Version, a.reach())
 	runner := actions.NewRunner(actions.Setup{
-		Hands: actions.NewHands(writing), Store: a.store, Audit: audit, Who: p.who(), Wake: a.wishes.Refresh, Patient: patience,
+		Hands: actions.NewHands(writing), Store: a.store, Audit: audit, Who: cmp.Or(c.Who, p.who()), Wake: a.wishes.Refresh, Patient: patience,
 		Locks: p.locks(c),
 	})
 	if c.Write == config.Ask {

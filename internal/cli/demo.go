@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
 
 	"strata/internal/connect"
 	"strata/internal/fake/incident"
+	"strata/internal/fake/machine"
 	"strata/internal/fleet"
+	"strata/internal/sh"
 	"strata/sources/host"
 )
 
@@ -91,7 +94,21 @@ func placesOf(world *incident.World, dir string) places {
 		kube:      connect.KubeSearch{Getenv: getenv, Home: dir},
 	}
 	for _, m := range world.Machines {
+		at.machines = append(at.machines, connect.Machine{Name: m.Name, Root: m.Root, Run: simulated(m.Simulated), Bus: m.Bus})
 		at.hosts = append(at.hosts, host.Config{Name: m.Name, Root: m.Root, Smartctl: m.Smartctl, Statfs: m.Statfs})
 	}
 	return at
+}
+
+// simulated runs the programs of a simulated machine.
+func simulated(m *machine.Machine) func(context.Context, sh.Cmd) (sh.Result, error) {
+	return func(ctx context.Context, c sh.Cmd) (sh.Result, error) {
+		if c.Deadline > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, c.Deadline, sh.ErrDeadline)
+			defer cancel()
+		}
+		stdout, stderr, code, err := m.Program(ctx, c.Argv...)
+		return sh.Result{Stdout: stdout, Stderr: strings.TrimSpace(string(stderr)), Code: code}, err
+	}
 }

@@ -31,6 +31,7 @@ func kindTable() []kindWord {
 		{fleet.KindSensor, []string{"sensors", "sensor"}},
 		{fleet.KindDisk, []string{"disks", "disk"}},
 		{fleet.KindFilesystem, []string{"filesystems", "filesystem"}},
+		{fleet.KindAgent, []string{"agents", "agent"}},
 		{fleet.KindUnit, []string{"units", "unit", "cgroups"}},
 		{fleet.KindSwap, []string{"swaps", "swap"}},
 		{fleet.KindDeed, []string{"deeds", "deed"}},

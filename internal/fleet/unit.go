@@ -119,7 +119,7 @@ type SwapArea struct {
 // Ref of a swap area is its path.
 func (a *SwapArea) Ref() Ref { return Ref{KindSwap, a.Source, a.Name} }
 
-// Health of an area is whether it is on; how well swap is used is judged from its host.
+// Health tells on from off; whether swap is well used is judged from its host.
 func (a *SwapArea) Health() Health {
 	if a.Active {
 		return Health{StateOK, "on"}

@@ -62,6 +62,8 @@ func (m *hostReader) look(ctx context.Context, now time.Time) (fleet.Facts, erro
 	}
 	m.memory(ctx, h)
 	h.Pressure = m.pressure()
+	h.Rights = m.rights()
+	h.Swap.Swappiness, h.Swap.Kept = m.swappiness()
 
 	vmstat, err := m.at.Bytes("/proc/vmstat")
 	pages, paged := parseVmstat(vmstat)

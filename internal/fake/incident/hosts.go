@@ -29,6 +29,8 @@ type simulated struct {
 	spec   machine.Spec
 	moved  time.Time
 	frozen bool // between a panic and the boot after it
+
+	stopBus func()
 }
 
 // newMachines writes the files of the four machines.

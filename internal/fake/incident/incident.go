@@ -42,6 +42,7 @@ type Machine struct {
 	Smartctl   func(ctx context.Context, args ...string) (stdout []byte, code int, err error)
 	Statfs     func(mount string, into *syscall.Statfs_t) error
 	Simulated  *machine.Machine // to act on it as its kernel would
+	Bus        string           // address of its system bus, with systemd on it
 }
 
 // World is the cloud at work.
@@ -111,7 +112,12 @@ func (w *World) furnish(s *scene, now time.Time) error {
 	s.cluster = newCluster(s.kube, s.rng, s.pace, s.guests)
 	s.cluster.furnish(now)
 	for _, m := range s.machines {
-		w.Machines = append(w.Machines, Machine{Name: m.name, Root: m.Root(), Smartctl: m.Smartctl, Statfs: m.Statfs, Simulated: m.Machine})
+		bus, stop, err := m.Bus()
+		if err != nil {
+			return err
+		}
+		m.stopBus = stop
+		w.Machines = append(w.Machines, Machine{Name: m.name, Root: m.Root(), Smartctl: m.Smartctl, Statfs: m.Statfs, Simulated: m.Machine, Bus: bus})
 	}
 	for path, text := range map[string][]byte{
 		w.CloudsYAML: []byte(s.nova.CloudsYAML("home=admin")), w.Kubeconfig: s.kube.Kubeconfig(),

@@ -53,6 +53,11 @@ func (s *scene) told(server string) bool {
 }
 
 func (s *scene) close() {
+	for _, m := range s.machines {
+		if m.stopBus != nil {
+			m.stopBus()
+		}
+	}
 	s.kube.Close()
 	s.nova.Close()
 }

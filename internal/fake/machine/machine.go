@@ -25,16 +25,18 @@ type Machine struct {
 	boots   int
 	counts  counts
 	written map[string]string // what each file holds
-	moved   *sync.Cond        // the state was changed
+	systemd manager
+	moved   *sync.Cond // the state was changed
 }
 
 // counts is what a kernel counts since boot.
 type counts struct {
-	cpu     [8]float64 // seconds of user, nice, system, idle, iowait, irq, softirq, steal
-	swapIn  float64    // pages
-	swapOut float64
-	io      map[string]ioCounts
-	units   map[string]unitCounts // by unit
+	cpu      [8]float64 // seconds of user, nice, system, idle, iowait, irq, softirq, steal
+	swapIn   float64    // pages
+	swapOut  float64
+	oomKills int
+	io       map[string]ioCounts
+	units    map[string]unitCounts // by unit
 }
 
 type ioCounts struct{ reads, writes, readSectors, writeSectors, waitMS, busyMS float64 }
@@ -76,6 +78,7 @@ func (m *Machine) Change(how func(*State)) error {
 
 // Advance lets time pass: counters grow and the machine is up for longer.
 func (m *Machine) Advance(d time.Duration) error {
+	defer m.ring()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state.Up += d
@@ -89,6 +92,7 @@ func (m *Machine) Step(d time.Duration, how func(*State)) error {
 	m.state.Up += d
 	m.count(d)
 	m.mu.Unlock()
+	defer m.ring()
 	return m.Change(how)
 }
 
@@ -122,6 +126,7 @@ func (m *Machine) Reboot() error {
 	m.counts = newCounts()
 	m.swapAtBoot()
 	m.unlimit()
+	m.systemd.timers = nil
 	return m.write()
 }
 

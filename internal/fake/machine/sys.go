@@ -26,6 +26,7 @@ func (m *Machine) layout() error {
 		"sys/class/dmi/id/sys_vendor":          s.Vendor + "\n",
 		"sys/class/dmi/id/product_name":        s.Product + "\n",
 		"sys/class/dmi/id/product_uuid":        s.UUID + "\n",
+		"proc/self/status":                     "Name:\tstrata\nUid:\t0\t0\t0\t0\nCapEff:\t000001ffffffffff\nCapAmb:\t0000000000000000\n",
 		"etc/fstab":                            m.fstab(),
 		"proc/sys/vm/swappiness":               "60\n",
 		"sys/fs/cgroup/cgroup.controllers":     "cpuset cpu io memory hugetlb pids rdma misc\n",
