@@ -113,6 +113,8 @@ func TestAReadOnlyCockpitCannotBeOpenedForWriting(t *testing.T) {
 	m.typed("write 10m please")
 	press(t, m, "enter")
 	wants(t, m, "READ-ONLY", "this cockpit has no hands: started with `strata watch`")
+	press(t, m, "1", "s")
+	wants(t, m, "s: read-only: started with `strata watch`")
 }
 
 func TestProgressAndWhatAnActionAnswers(t *testing.T) {

@@ -127,7 +127,7 @@ func unitLimit(c *scene, u *fleet.Unit) cell {
 	share, says := nearestLimit(d)
 	switch {
 	case says == "" && len(marks) == 0:
-		return cell{c.t.or("—", "-"), dim}
+		return cell{"none", dim}
 	case says == "":
 		return cell{strings.Join(marks, " "), plain}
 	}
@@ -258,7 +258,7 @@ func swapView() *view {
 		},
 		columns: []column{
 			{title: "host", width: 9, grow: 2, search: true, middle: true, cell: of(func(_ *scene, a *fleet.SwapArea) cell { return cell{a.Host, plain} }), key: text(func(a *fleet.SwapArea) string { return a.Host })},
-			{title: "area", width: 10, grow: 2, search: true, middle: true, cell: of(func(_ *scene, a *fleet.SwapArea) cell { return cell{a.Name, plain} }), key: text(func(a *fleet.SwapArea) string { return a.Name })},
+			{title: "area", width: 12, grow: 3, search: true, middle: true, cell: of(swapName), key: text(func(a *fleet.SwapArea) string { return a.Name })},
 			{title: "state", width: 5, search: true, flash: true, cell: health},
 			{title: "used", width: 16, cell: of(swapBar), key: number(func(a *fleet.SwapArea) float64 { return -float64(a.Used.V) })},
 			{title: "of", width: 11, right: true, drop: 2, cell: of(swapUsed), key: number(func(a *fleet.SwapArea) float64 { return -float64(a.Total.V) })},
@@ -279,6 +279,14 @@ func swapView() *view {
 			{title: "type", width: 9, drop: 7, search: true, cell: of(func(_ *scene, a *fleet.SwapArea) cell { return cell{a.Type, dim} })},
 		},
 	}
+}
+
+// swapName is an area's path, or how people know a mapped device: by its volume's name.
+func swapName(_ *scene, a *fleet.SwapArea) cell {
+	if len(a.Mapped) > 0 && strings.HasPrefix(a.Name, "/dev/") {
+		return cell{a.Mapped[0], plain}
+	}
+	return cell{a.Name, plain}
 }
 
 func swapBar(c *scene, a *fleet.SwapArea) cell {

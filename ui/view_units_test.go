@@ -38,7 +38,7 @@ func loaded(t testing.TB) *fleet.Store {
 		obs("host/openstack-host", "swaps",
 			&fleet.SwapArea{
 				Source: "host/openstack-host", Host: "openstack-host", Name: "/dev/dm-1", Type: "partition", Active: true, Total: fleet.Some(uint64(8024 << 20)),
-				Used: fleet.Some(uint64(4482 << 20)), Priority: -2, Disk: "nvme0n1", Fstab: "UUID=3978815f none swap defaults 0 0", Units: []string{"dev-disk-by\\x2duuid-3978815f.swap"},
+				Used: fleet.Some(uint64(4482 << 20)), Priority: -2, Mapped: []string{"dm-1 rl-swap"}, Disk: "nvme0n1", Fstab: "UUID=3978815f none swap defaults 0 0", Units: []string{"dev-disk-by\\x2duuid-3978815f.swap"},
 			},
 			&fleet.SwapArea{Source: "host/openstack-host", Host: "openstack-host", Name: "/swapfile", Type: "file", Disk: "nvme0n1", Fstab: "/swapfile none swap sw 0 0"},
 		),

@@ -81,7 +81,7 @@ func (p *program) open(ctx context.Context, t *terminal, c config.Config, why st
 	defer h.putDown()
 	model := ui.New(ctx, ui.Options{
 		Store: a.store, Theme: ui.NewTheme(c.UI.ASCII || p.onlyASCII(), p.profile() <= colorprofile.ANSI), Title: a.title(), Runner: h.runner, ReadOnly: why,
-		Look: a.wishes.Look, Refresh: a.wishes.Refresh, Version: versionOf().Version, Mouse: c.UI.Mouse,
+		Look: a.wishes.Look, Refresh: a.wishes.Refresh, Shell: p.shell(a.machines, a.remotes), Version: versionOf().Version, Mouse: c.UI.Mouse,
 	})
 	looked := make(chan struct{})
 	go func() {

@@ -99,6 +99,9 @@ func TestChainDownAndUpAgain(t *testing.T) {
 		`host host/compute {"name":"compute","memory":{"totalBytes":0,"availableBytes":null}}`,
 		`disk host/compute {"host":"compute","name":"vda"}`,
 		`filesystem host/compute {"host":"compute","mount":"/","device":"/dev/vda3","type":"xfs","totalBytes":0,"usedBytes":0,"availableBytes":0}`,
+		`filesystem host/compute {"host":"compute","mount":"/home","device":"/dev/mapper/rl-home","disks":["vda"],"type":"xfs","totalBytes":0,"usedBytes":0,"availableBytes":0}`,
+		`unit host/compute {"host":"compute","name":"vm.scope","io":[{"disk":"vdb","number":"1:1","writeBytesPerSec":5},{"disk":"vda","number":"1:2","writeBytesPerSec":50}]}`,
+		`swap host/compute {"host":"compute","name":"/dev/dm-1","disk":"vda"}`,
 		`sensor host/compute {"host":"compute","name":"t","chip":"c","label":"l","celsius":null}`,
 		`pvc kube/p {"namespace":"d","name":"data","phase":"Bound","volume":"pv-1"}`,
 	)
@@ -133,7 +136,8 @@ func TestChainDownAndUpAgain(t *testing.T) {
 	}
 	for below, want := range map[fleet.Ref][]string{
 		{Kind: fleet.KindNode, Source: "kube/p", Name: "w1"}:                                   {"lease w1", "pod d/be"},
-		{Kind: fleet.KindHost, Source: "host/compute", Name: "compute"}:                        {"disk vda", "filesystem /", "hypervisor compute.lan", "sensor t"},
+		{Kind: fleet.KindHost, Source: "host/compute", Name: "compute"}:                        {"disk vda", "filesystem /", "filesystem /home", "hypervisor compute.lan", "sensor t", "swap /dev/dm-1", "unit vm.scope"},
+		{Kind: fleet.KindDisk, Source: "host/compute", Name: "vda"}:                            {"filesystem /", "filesystem /home", "swap /dev/dm-1", "unit vm.scope"},
 		{Kind: fleet.KindHypervisor, Source: "os/a", Name: "compute.lan"}:                      {"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6"},
 		{Kind: fleet.KindPod, Source: "kube/p", Name: "d/be"}:                                  {"event d/e1"},
 		{Kind: fleet.KindServer, Source: "os/a", Name: "6c59b812-2d8d-4da5-92d6-6bbe527926d6"}: {"node w1"},

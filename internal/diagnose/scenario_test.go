@@ -314,6 +314,10 @@ func blank(kind fleet.Kind) fleet.Object {
 		return new(fleet.Disk)
 	case fleet.KindFilesystem:
 		return new(fleet.Filesystem)
+	case fleet.KindUnit:
+		return new(fleet.Unit)
+	case fleet.KindSwap:
+		return new(fleet.SwapArea)
 	}
 	return nil
 }

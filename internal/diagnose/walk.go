@@ -132,7 +132,7 @@ func statedBy(kind fleet.Kind) []fleet.Kind {
 		return []fleet.Kind{fleet.KindNode}
 	case fleet.KindClaim:
 		return []fleet.Kind{fleet.KindVolume}
-	case fleet.KindSensor, fleet.KindFilesystem:
+	case fleet.KindSensor, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap:
 		return []fleet.Kind{fleet.KindDisk, fleet.KindHost}
 	case fleet.KindDisk:
 		return []fleet.Kind{fleet.KindHost}
@@ -146,7 +146,7 @@ func statedAbove(kind fleet.Kind) []fleet.Kind {
 	var above []fleet.Kind
 	for _, k := range [...]fleet.Kind{
 		fleet.KindPod, fleet.KindLease, fleet.KindEvent, fleet.KindClaim,
-		fleet.KindDisk, fleet.KindFilesystem, fleet.KindSensor,
+		fleet.KindDisk, fleet.KindFilesystem, fleet.KindSensor, fleet.KindUnit, fleet.KindSwap,
 	} {
 		if slices.Contains(statedBy(k), kind) {
 			above = append(above, k)
@@ -173,7 +173,22 @@ func stated(o fleet.Object) [2]fleet.Link {
 		l[1] = one(fleet.KindHost, o.Source, o.Host, "its host")[0]
 		return l
 	case *fleet.Filesystem:
-		l := one(fleet.KindDisk, o.Source, wholeDisk(o.Device), "mounted device")
+		disk := wholeDisk(o.Device)
+		if len(o.Disks) > 0 {
+			disk = o.Disks[0]
+		}
+		l := one(fleet.KindDisk, o.Source, disk, "mounted device")
+		l[1] = one(fleet.KindHost, o.Source, o.Host, "its host")[0]
+		return l
+	case *fleet.Unit:
+		var l [2]fleet.Link
+		if d := o.Busiest(); d != nil {
+			l = one(fleet.KindDisk, o.Source, d.Disk, "io.stat")
+		}
+		l[1] = one(fleet.KindHost, o.Source, o.Host, "its host")[0]
+		return l
+	case *fleet.SwapArea:
+		l := one(fleet.KindDisk, o.Source, o.Disk, "what it is on")
 		l[1] = one(fleet.KindHost, o.Source, o.Host, "its host")[0]
 		return l
 	}

@@ -15,6 +15,13 @@ func NameOf(o Object) string {
 		return o.Host + ":" + o.Mount
 	case *Domain:
 		return o.Name
+	case *Unit:
+		if o.Domain != "" {
+			return o.Host + " " + o.Domain
+		}
+		return o.Host + " " + o.Name
+	case *SwapArea:
+		return o.Host + ":" + o.Name
 	}
 	return o.Ref().Name
 }

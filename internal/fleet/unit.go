@@ -104,8 +104,9 @@ func (u *Unit) Health() Health { return Health{StateOK, "up"} }
 type SwapArea struct {
 	Source   string      `json:"source"`
 	Host     string      `json:"host"`
-	Name     string      `json:"name"` // its path: as in /proc/swaps, else what the line of fstab resolves to
-	Type     string      `json:"type"` // partition, file
+	Name     string      `json:"name"`             // its path: as in /proc/swaps, else what the line of fstab resolves to
+	Type     string      `json:"type"`             // partition, file
+	Mapped   []string    `json:"mapped,omitempty"` // device mapper and md devices on the way to the disk, upper ones first: "dm-1 rl-swap"
 	Active   bool        `json:"active"`
 	Total    Opt[uint64] `json:"totalBytes"` // missing when it is off
 	Used     Opt[uint64] `json:"usedBytes"`

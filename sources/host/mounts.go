@@ -153,8 +153,6 @@ func (m *mounts) errorsOf(mount tree.Mount, now time.Time) (found []fleet.Counte
 	return found
 }
 
-func baseName(p string) string { return p[strings.LastIndexByte(p, '/')+1:] }
-
 // addErrorStats adds one device's error_stats ("write_errs 0" and so on) to sums.
 func addErrorStats(sums map[string]uint64, stats []byte) {
 	for line := range strings.Lines(string(stats)) {

@@ -31,6 +31,7 @@ type keptSwap struct {
 	units []string
 	disk  string
 	kind  string
+	dm    []string
 }
 
 func newSwaps(s *source, n *notes) *swaps {
@@ -63,7 +64,7 @@ func (s *swaps) look(_ context.Context, now time.Time) (fleet.Facts, error) {
 		facts = append(facts, &fleet.SwapArea{
 			Source: s.source, Host: s.host, Name: l.name, Type: l.kind, Active: true,
 			Total: fleet.Some(l.bytes), Used: fleet.Some(l.used), Priority: l.priority,
-			Disk: k.disk, Fstab: k.fstab, Units: k.units,
+			Mapped: k.dm, Disk: k.disk, Fstab: k.fstab, Units: k.units,
 		})
 	}
 	for name, k := range s.kept {
@@ -71,7 +72,7 @@ func (s *swaps) look(_ context.Context, now time.Time) (fleet.Facts, error) {
 			continue
 		}
 		facts = append(facts, &fleet.SwapArea{
-			Source: s.source, Host: s.host, Name: name, Type: k.kind, Disk: k.disk, Fstab: k.fstab, Units: k.units,
+			Source: s.source, Host: s.host, Name: name, Type: k.kind, Mapped: k.dm, Disk: k.disk, Fstab: k.fstab, Units: k.units,
 		})
 	}
 	return facts, nil
@@ -133,6 +134,7 @@ func (s *swaps) add(name string) *keptSwap {
 		mounts, _ := s.at.Mounts()
 		below = s.at.DiskPath(strings.TrimSuffix(name, " (deleted)"), mounts)
 	}
+	k.dm = below.Mapped
 	if len(below.Disks) > 0 {
 		k.disk = below.Disks[0]
 	}

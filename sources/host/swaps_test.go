@@ -17,7 +17,7 @@ func TestSwapAreasOnAndOff(t *testing.T) {
 	s := openstackHost(t)
 	lookSwaps := func() map[string]*fleet.SwapArea { return look[*fleet.SwapArea](s, s.swaps.look) }
 	a := lookSwaps()["/dev/dm-1"]
-	if a == nil || !a.Active || a.Type != "partition" || a.Total.V != 8024*mib || a.Used.V != 4699927347/1024*1024 || a.Priority != -2 || a.Disk != "nvme0n1" {
+	if a == nil || !a.Active || a.Type != "partition" || a.Total.V != 8024*mib || a.Used.V != 4699927347/1024*1024 || a.Priority != -2 || a.Disk != "nvme0n1" || !slices.Equal(a.Mapped, []string{"dm-1 rl-swap"}) {
 		t.Fatalf("swap of the incident: %+v", a)
 	}
 	if !strings.HasPrefix(a.Fstab, "UUID=") || len(a.Units) != 1 || !strings.HasSuffix(a.Units[0], ".swap") {
