@@ -253,7 +253,7 @@ func (w *swapping) judge(ctx context.Context, path string, r sh.Result, err erro
 		}
 		return nil
 	}
-	is := fmt.Sprintf("%s is still on with %s in it", path, sizeText(left.used))
+	is := fmt.Sprintf("%s is still on with %s in it", path, sizeText(left))
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("stopped: %s; what came back to memory stays there", is)
