@@ -87,13 +87,7 @@ func (s *scene) moveMachines(now time.Time, at time.Duration, r Relief) error {
 				state.Temps[name] = base + math.Round(noise)
 			}
 		case s.machines[machineCompute]:
-			up := 0
-			for _, g := range s.guests {
-				if g.running {
-					up++
-				}
-			}
-			workCompute(state, s.load, up)
+			workCompute(state, s.load, s.onCompute())
 		}
 	})
 	if err != nil {

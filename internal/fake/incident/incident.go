@@ -100,8 +100,8 @@ func (w *World) furnish(s *scene, now time.Time) error {
 		return err
 	}
 	s.guests = []*guest{
-		{server: workerOneID, node: workerOne, running: true},
-		{server: workerTwoID, node: workerTwo, running: true},
+		{server: workerOneID, node: workerOne, host: hostCompute, running: true},
+		{server: workerTwoID, node: workerTwo, host: hostCompute, running: true},
 	}
 	s.compute = &hypervisor{machine: s.machines[machineCompute], nova: s.nova, rng: s.rng}
 	s.cluster = newCluster(s.kube, s.rng, s.pace, s.guests)
