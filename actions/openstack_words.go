@@ -28,6 +28,8 @@ func inWords(ctx context.Context, cloud *connect.OpenStack, role, doing string, 
 	if !ok || errors.As(err, &login) {
 		return trouble
 	}
+	said := *answer
+	said.Message = strings.TrimSuffix(said.Message, ".")
 	words := ""
 	switch answer.Status {
 	case http.StatusForbidden:
@@ -39,7 +41,7 @@ func inWords(ctx context.Context, cloud *connect.OpenStack, role, doing string, 
 	default:
 		return trouble
 	}
-	return &fleet.Trouble{Doing: trouble.Doing, Cause: fmt.Errorf("%w: %s", answer, words), Fix: words}
+	return &fleet.Trouble{Doing: trouble.Doing, Cause: fmt.Errorf("%w: %s", &said, words), Fix: words}
 }
 
 // whoLacks names the user with its roles, the role that is enough, and the command that grants it.
@@ -57,9 +59,9 @@ func whoLacks(ctx context.Context, cloud *connect.OpenStack, role string) string
 		user, strings.Join(me.Roles, ", "), project, role, grant)
 }
 
-// okOrAccepted are the options of a POST that answers 200 with a body, or 202 without.
-func okOrAccepted(answer any) *gophercloud.RequestOpts {
-	return &gophercloud.RequestOpts{OkCodes: []int{http.StatusOK, http.StatusAccepted}, KeepResponseBody: answer == nil}
+// okOrAccepted are the options of a POST that answers 200 or 202.
+func okOrAccepted() *gophercloud.RequestOpts {
+	return &gophercloud.RequestOpts{OkCodes: []int{http.StatusOK, http.StatusAccepted}}
 }
 
 // minorOf returns n of a microversion 2.n.

@@ -201,12 +201,8 @@ func (t tellNova) send(ctx context.Context, hands Hands) error {
 	if have := minorOf(client.Microversion); have < t.least {
 		return fmt.Errorf("%s: this nova has no microversion newer than 2.%d: %s needs 2.%d", doing, have, t.leastIsNeeded, t.least)
 	}
-	answer, err := client.Post(ctx, client.ServiceURL("servers", t.id, "action"), t.body, t.answer, okOrAccepted(t.answer))
-	if err != nil {
+	if _, err := client.Post(ctx, client.ServiceURL("servers", t.id, "action"), t.body, t.answer, okOrAccepted()); err != nil {
 		return inWords(ctx, cloud, t.role, doing, err)
-	}
-	if t.answer == nil {
-		_ = answer.Body.Close() // 202 and nothing in it
 	}
 	return nil
 }

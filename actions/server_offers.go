@@ -55,5 +55,8 @@ func serverOffers() []Offer {
 				Suggest: func(*fleet.Snapshot, fleet.Ref) []string { return []string{"active", "error"} },
 			}},
 		}),
+		offer[FlavorQuota](Offer{
+			Key: "i", Title: "set the disk limits of a flavor", Kind: fleet.KindFlavor, Params: quotaParams(), New: newFlavorQuota,
+		}),
 	}
 }

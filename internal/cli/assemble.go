@@ -58,7 +58,7 @@ type awaited struct{ source, scope string }
 func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *assembly {
 	a := &assembly{wishes: sources.NewWishes(), machines: at.machines, broke: make(chan error, 1)}
 	a.store = fleet.NewStore(a.guarded(diagnose.Derive(diagnose.Rules())))
-	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor) {
+	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindFlavor) {
 		a.addClouds(at.openstack, c)
 	}
 	if wanted(fleet.KindNode, fleet.KindLease, fleet.KindPod, fleet.KindEvent, fleet.KindVolume, fleet.KindClaim) {
@@ -87,7 +87,7 @@ func (a *assembly) addClouds(where connect.Search, c config.Config) {
 	}
 	for _, cloud := range a.clouds {
 		a.add(openstack.New(cloud, openstack.Options{Every: c.Poll.OpenStack, Wishes: a.wishes, Version: versionOf().Version}),
-			openstack.ScopeServers, openstack.ScopeServices, openstack.ScopeHypervisors)
+			openstack.ScopeServers, openstack.ScopeServices, openstack.ScopeHypervisors, openstack.ScopeFlavors)
 	}
 }
 

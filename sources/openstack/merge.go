@@ -32,7 +32,8 @@ func (s *servers) merge(g got) {
 		}
 		before := s.byID[one.ID]
 		next[one.ID] = s.keep(before, one)
-		if before != nil && stateOf(before) != stateOf(one) {
+		// A reboot can be over between two looks: then only updated_at tells.
+		if before != nil && (stateOf(before) != stateOf(one) || !before.Times.Updated.Equal(one.Times.Updated)) {
 			s.actions.changed[one.ID] = true
 		}
 	}

@@ -67,6 +67,7 @@ func (s *servers) loop(ctx context.Context) {
 		case 0:
 			nudge(s.services)
 			nudge(s.hypervisors)
+			nudge(s.watch.flavors)
 		case 1:
 			s.since = time.Time{}
 		}
