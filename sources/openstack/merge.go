@@ -96,10 +96,11 @@ func (w *watch) unreadable(doing string, count int, which string, err error, com
 
 // state is what makes a change of a server worth a look at its history.
 type state struct {
-	status, vm, task string
-	power            fleet.Opt[fleet.PowerState]
+	status, vm, task, host string
+	power                  fleet.Opt[fleet.PowerState]
+	locked                 bool
 }
 
 func stateOf(one *fleet.Server) state {
-	return state{one.Run.Status, one.Run.VMState, one.Run.TaskState, one.Run.Power}
+	return state{one.Run.Status, one.Run.VMState, one.Run.TaskState, one.Place.Host, one.Run.Power, one.Run.Locked.V}
 }

@@ -196,11 +196,11 @@ func (f *Cloud) refuse(c *call, s *server, d deed) bool {
 		forbidden(c.w, d.policy)
 		return true
 	}
-	if d.name == "unlock" && s.lockedBy == "admin" && role != "admin" {
+	if d.name == "unlock" && s.lock.by == "admin" && role != "admin" {
 		forbidden(c.w, "os_compute_api:os-lock-server:unlock:unlock_override")
 		return true
 	}
-	if s.locked && role != "admin" && !d.locking {
+	if s.lock.on && role != "admin" && !d.locking {
 		fail(c.w, 409, "Instance "+s.ID+" is locked")
 		return true
 	}

@@ -77,7 +77,7 @@ func (f *Cloud) do(c *call, s *server, d deed, parameters json.RawMessage) bool 
 	now := f.config.Now()
 	switch d.name {
 	case "lock", "unlock":
-		f.lock(c, s, d.name == "lock", parameters, now)
+		f.setLock(c, s, d.name == "lock", parameters, now)
 		return true
 	case "live-migration", "evacuate":
 		return f.move(c, s, d, parameters, now)
@@ -128,13 +128,13 @@ func (d deed) allowed(c *call, s *server, called string) bool {
 	return true
 }
 
-// lock locks or unlocks. As in Nova, an owner who locks what is locked changes nothing.
-func (f *Cloud) lock(c *call, s *server, locked bool, parameters json.RawMessage, now time.Time) {
+// setLock locks or unlocks. As in Nova, an owner who locks what is locked changes nothing.
+func (f *Cloud) setLock(c *call, s *server, locked bool, parameters json.RawMessage, now time.Time) {
 	by := "admin"
 	if f.ProjectID(s.Project) == c.token.project.id {
 		by = "owner"
 	}
-	if locked && s.locked && by == "owner" {
+	if locked && s.lock.on && by == "owner" {
 		return
 	}
 	var why struct {
@@ -143,10 +143,10 @@ func (f *Cloud) lock(c *call, s *server, locked bool, parameters json.RawMessage
 	if c.minor >= 73 {
 		_ = json.Unmarshal(parameters, &why) // null is no reason
 	}
-	s.locked, s.lockedBy, s.lockedReason, s.updated = locked, "", "", now
+	s.lock, s.updated = lock{}, now
 	event := "api_unlock"
 	if locked {
-		s.lockedBy, s.lockedReason, event = by, why.Reason, "api_lock"
+		s.lock, event = lock{true, by, why.Reason}, "api_lock"
 	}
 	f.record(s, map[bool]string{true: "lock", false: "unlock"}[locked], c.token.user, now, event).finish(now, nil)
 }
@@ -256,7 +256,7 @@ func (f *Cloud) PowerOn(id string) {
 
 // Lock locks or unlocks a server.
 func (f *Cloud) Lock(id string, locked bool) {
-	f.change(id, func(s *server, _ time.Time) { s.locked, s.lockedBy, s.lockedReason = locked, "owner", "" })
+	f.change(id, func(s *server, _ time.Time) { s.lock = lock{locked, "owner", ""} })
 }
 
 // Console sets what os-getConsoleOutput returns.

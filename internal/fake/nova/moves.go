@@ -47,6 +47,7 @@ func (f *Cloud) move(c *call, s *server, d deed, parameters json.RawMessage, now
 		return false
 	}
 	a := f.record(s, d.name, c.token.user, now, d.event)
+	s.updated = now
 	to := f.takes(s.Host, want)
 	// From microversion 2.34 on what the conductor finds stands in the list of actions only.
 	switch {

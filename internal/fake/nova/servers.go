@@ -35,15 +35,18 @@ type server struct {
 	due     time.Time
 	done    func(at time.Time) // ends the task
 	power   int
-	locked  bool
+	lock    lock
 	updated time.Time
-	// lockedBy is "owner" or "admin", as Nova keeps it and tells nobody.
-	lockedBy, lockedReason string
-
 	launch  time.Time
 	gone    time.Time // when it was deleted
 	actions []*action // oldest first
 	console string
+}
+
+// lock keeps a server from being changed. by is "owner" or "admin", which Nova tells nobody.
+type lock struct {
+	on         bool
+	by, reason string
 }
 
 // AddServer adds a server, with the create action in its history, and returns its id.

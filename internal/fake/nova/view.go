@@ -73,15 +73,15 @@ func (f *Cloud) viewVersioned(c *call, s *server, v object) {
 		}
 	}
 	if c.minor >= 9 {
-		v["locked"] = s.locked
+		v["locked"] = s.lock.on
 	}
 	if c.minor >= 26 {
 		v["tags"] = []any{}
 	}
 	if c.minor >= 73 {
 		v["locked_reason"] = nil
-		if s.lockedReason != "" {
-			v["locked_reason"] = s.lockedReason
+		if s.lock.reason != "" {
+			v["locked_reason"] = s.lock.reason
 		}
 	}
 	if c.minor >= 90 || c.minor >= 3 && c.admin() {
