@@ -74,7 +74,7 @@ func newFlavorQuota(r fleet.Ref, args Args) (Action, error) {
 // amount reads "2M", "10MB", "2MiB/s", "500": with k, M, G, T for thousands as systemd and disk makers count, and Ki, Mi,
 // Gi, Ti. No limit is none, not 0.
 func amount(text string, bytes bool) (uint64, error) {
-	number := strings.TrimRight(text, "kKMGTiBbs/ ")
+	number := strings.TrimRight(text, "kKmMgGtTiBbs/ ")
 	n, err := strconv.ParseFloat(number, 64)
 	unit := strings.TrimSuffix(strings.ToLower(strings.TrimSpace(text[len(number):])), "/s")
 	if bytes {
@@ -86,7 +86,7 @@ func amount(text string, bytes bool) (uint64, error) {
 	switch {
 	case err != nil || !known:
 		return 0, errors.New("it is no number such as 500, 2M or 10MiB")
-	case n*scale < 1 || n*scale > 1<<53:
+	case !(n*scale >= 1 && n*scale <= 1<<53): // not a number is neither
 		return 0, errors.New("it must be at least 1; none takes the limit away")
 	}
 	return uint64(n * scale), nil

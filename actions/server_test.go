@@ -95,6 +95,7 @@ func everyServerAction() []each {
 			"evacuate", false, func(t *testing.T, l *lab) {
 				l.cloud.SetHostDown("compute", true)
 				l.cloud.ForceDown("compute", true)
+				l.runner.Wake(l.source)
 				l.until(t, func(s *fleet.Snapshot) bool {
 					c, _ := computeOf(s, l.server())
 					return c.ForcedDown
