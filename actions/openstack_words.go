@@ -33,6 +33,9 @@ func inWords(ctx context.Context, cloud *connect.OpenStack, role, doing string, 
 	words := ""
 	switch answer.Status {
 	case http.StatusForbidden:
+		if strings.Contains(answer.Message, "unlock_override") { // an admin locked it
+			role = "admin"
+		}
 		words = whoLacks(ctx, cloud, role)
 	case http.StatusNotFound:
 		words = "it is gone, or the project of this login does not have it"

@@ -52,7 +52,7 @@ type Server struct {
 	Tags      []string          `json:"tags,omitempty"`
 	Metadata  map[string]string `json:"metadata,omitempty"`
 	// Actions is Nova's action list, newest first; nil when it was not fetched, which is so for servers that are
-	// ACTIVE and not looked at, empty when there are none. A failed fetch leaves the last list and ActionsErr.
+	// ACTIVE, not locked and not looked at, empty when there are none. A failed fetch leaves the last list and ActionsErr.
 	Actions    []ServerAction `json:"actions,omitzero"`
 	ActionsErr string         `json:"actionsErr,omitempty"`
 }

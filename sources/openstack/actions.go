@@ -30,8 +30,8 @@ const (
 	manyEvents   = 10
 )
 
-// actions reads os-instance-actions of the servers for which it matters: those that are not ACTIVE, those that changed
-// while strata watched, and the one being looked at.
+// actions reads os-instance-actions of the servers for which it matters: those that are not ACTIVE or are locked (only
+// there it stands who locked them), those that changed while strata watched, and the one being looked at.
 type actions struct {
 	*watch
 	users   *users
@@ -89,7 +89,7 @@ func (a *actions) due(there map[string]*fleet.Server) []wanting {
 	var all []wanting
 	for id, one := range there {
 		looked := looking && ref == one.Ref()
-		if (looked || one.Run.Status != "ACTIVE" || a.changed[id]) && a.stale(one, looked) {
+		if (looked || one.Run.Status != "ACTIVE" || one.Run.Locked.V || a.changed[id]) && a.stale(one, looked) {
 			all = append(all, wanting{one, looked})
 		}
 	}
