@@ -86,7 +86,7 @@ func vmState(sv *fleet.Server) string {
 func lockedBy(sv *fleet.Server) (says string) {
 	for _, a := range sv.Actions {
 		if a.Action == "lock" {
-			says = " by " + a.Who()
+			says = " by " + whoDid(a)
 			break
 		}
 	}
@@ -107,7 +107,7 @@ func serverNow(sv *fleet.Server) string {
 	case stop.ByNova():
 		now += " since " + stop.Start.UTC().Format("15:04:05Z Jan 2") + ", stopped by nova itself, not by a person"
 	default:
-		now += " since " + stop.Start.UTC().Format("15:04:05Z Jan 2") + ", stopped by " + stop.Who()
+		now += " since " + stop.Start.UTC().Format("15:04:05Z Jan 2") + ", stopped by " + whoDid(stop)
 	}
 	return now
 }
@@ -261,15 +261,22 @@ func overtaken(sv *fleet.Server, kind, by string, since time.Time) (string, bool
 		}
 		for _, before := range sv.Actions[i+1:] {
 			if before.Action == kind && !before.Start.Before(since) {
-				who := act.Who()
-				if act.ByNova() {
-					who = "nova itself"
-				}
-				return fmt.Sprintf("nova carried out the %s, and after that a %s by %s", kind, by, who), true
+				return fmt.Sprintf("nova carried out the %s, and after that a %s by %s", kind, by, whoDid(act)), true
 			}
 		}
 	}
 	return "", false
+}
+
+// whoDid names who did it, for a sentence.
+func whoDid(act fleet.ServerAction) string {
+	switch {
+	case act.ByNova():
+		return "nova itself"
+	case act.UserName == "":
+		return "user " + act.User
+	}
+	return act.UserName
 }
 
 // lastLine is the sentence at the end of a traceback.

@@ -456,8 +456,9 @@ func TestWrongValuesOfServerActions(t *testing.T) {
 // slow is an action that does nothing and notes when.
 type slow struct{ source, name string }
 
-func (a slow) Name() string                                      { return "slow" }
-func (a slow) Target() fleet.Ref                                 { return serverRef(a.source, a.name) }
+func (a slow) Name() string { return "slow" }
+func (a slow) Target() fleet.Ref { return serverRef(a.source, a.name) }
+
 func (a slow) Plan(*fleet.Snapshot) Plan                         { return Plan{Action: a, Title: a.name, Reads: true} }
 func (a slow) apply(context.Context, Hands, func(Step)) error    { return nil }
 func (a slow) seen(*fleet.Snapshot, time.Time) (verdict, string) { return done, "" }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # sourced by check.sh, which sets what is not set here
+# shellcheck shell=bash disable=SC2154,SC2317 # sourced by check.sh, which sets what is not set here
 # Parts of check.sh: what strata shows of a Nova that changes, fails and comes back.
 
 snapshots() {
