@@ -59,7 +59,7 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 	a := &assembly{wishes: sources.NewWishes(), machines: at.machines, broke: make(chan error, 1)}
 	a.store = fleet.NewStore(a.guarded(diagnose.Derive(diagnose.Rules())))
 	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindFlavor) {
-		a.addClouds(at.openstack, c)
+		a.addClouds(at.openstack, c, wanted(fleet.KindFlavor))
 	}
 	if wanted(fleet.KindNode, fleet.KindLease, fleet.KindPod, fleet.KindEvent, fleet.KindVolume, fleet.KindClaim) {
 		a.addClusters(at.kube)
@@ -80,14 +80,17 @@ func (a *assembly) add(s sources.Source, scopes ...string) {
 	}
 }
 
-func (a *assembly) addClouds(where connect.Search, c config.Config) {
+func (a *assembly) addClouds(where connect.Search, c config.Config, flavors bool) {
 	var looked connect.Looked
 	if a.clouds, looked = connect.Clouds(where); len(a.clouds) == 0 {
 		a.absent = append(a.absent, fleet.Observation{Source: "openstack", Err: looked.Trouble()})
 	}
 	for _, cloud := range a.clouds {
 		a.add(openstack.New(cloud, openstack.Options{Every: c.Poll.OpenStack, Wishes: a.wishes, Version: versionOf().Version}),
-			openstack.ScopeServers, openstack.ScopeServices, openstack.ScopeHypervisors, openstack.ScopeFlavors)
+			openstack.ScopeServers, openstack.ScopeServices, openstack.ScopeHypervisors)
+		if flavors {
+			a.awaited = append(a.awaited, awaited{cloud.Source(), openstack.ScopeFlavors})
+		}
 	}
 }
 

@@ -74,7 +74,7 @@ single_start() {
 	press alice :servers
 	in_tmux send-keys -t =alice: / \; send-keys -t =alice: -l worker-1 \; send-keys -t =alice: Enter
 	press alice m s
-	see "the dialog says who stopped it" alice 3 'stopped by user alice'
+	see "the dialog says who stopped it" alice 3 'stopped by alice'
 	in_tmux send-keys -t =alice: y
 	see "the row says that the start is waited for" alice 5 'k8s-worker-1 +start'
 	see "the row says ACTIVE once it is" alice 20 'k8s-worker-1 +ACTIVE'
