@@ -256,44 +256,44 @@ func TestServerActionsAreRefusedAsNovaWould(t *testing.T) {
 	off := fleet.ComputeService{Host: "two", State: "up", Status: "disabled"}
 	locked := run("active", "")
 	locked.Locked, locked.LockedReason = fleet.Some(true), "mine"
-	type world2 = []fleet.ComputeService
+	type computes = []fleet.ComputeService
 	for name, c := range map[string]struct {
 		act  Action
 		run  fleet.ServerRun
-		with world2
+		with computes
 		why  string // "" is allowed
 	}{
-		"stop runs":                   {StopServer{}, run("active", ""), world2{up}, ""},
-		"stop of one in error":        {StopServer{}, run("error", ""), world2{up}, ""},
-		"stop of a stopped":           {StopServer{}, run("stopped", ""), world2{up}, "vm_state is stopped"},
-		"stop of a paused":            {StopServer{}, run("paused", ""), world2{up}, "nova stops only active, error servers; vm_state is paused"},
-		"stop of a busy":              {StopServer{}, run("active", "rebooting"), world2{up}, "task_state rebooting"},
-		"stop of a locked":            {StopServer{}, locked, world2{up}, "locked (mine)"},
-		"stop with compute down":      {StopServer{}, run("active", ""), world2{down}, "leave it in powering-off"},
-		"soft of a stopped":           {RebootServer{}, run("stopped", ""), world2{up}, "only active servers"},
-		"soft of a rebooting":         {RebootServer{}, run("active", "rebooting"), world2{up}, "task_state rebooting"},
-		"hard of a rebooting":         {RebootServer{Hard: true}, run("active", "rebooting"), world2{up}, ""},
-		"hard of a stopped":           {RebootServer{Hard: true}, run("stopped", ""), world2{up}, ""},
-		"hard of one being built":     {RebootServer{Hard: true}, run("building", "spawning"), world2{up}, "vm_state is building"},
-		"hard with compute down":      {RebootServer{Hard: true}, run("active", ""), world2{down}, "leave it in rebooting_hard"},
-		"lock of a locked":            {LockServer{}, locked, world2{up}, "locked already (mine)"},
-		"unlock of an open":           {UnlockServer{}, run("active", ""), world2{up}, "it is not locked"},
-		"reset to what it is":         {ResetServerState{State: "active"}, run("active", ""), world2{up}, "active already"},
-		"reset of a stuck":            {ResetServerState{State: "active"}, run("active", "deleting"), world2{down}, ""},
-		"migrate":                     {MigrateServer{}, run("active", ""), world2{up, other}, ""},
-		"migrate to two":              {MigrateServer{Host: "two"}, run("paused", ""), world2{up, other}, ""},
-		"migrate to itself":           {MigrateServer{Host: "one"}, run("active", ""), world2{up, other}, "on one already"},
-		"migrate to nowhere":          {MigrateServer{}, run("active", ""), world2{up}, "no other host can take it"},
-		"migrate to a disabled host":  {MigrateServer{}, run("active", ""), world2{up, off}, "no other host can take it"},
-		"migrate to an unknown":       {MigrateServer{Host: "three"}, run("active", ""), world2{up, other}, "there is two"},
-		"migrate of a stopped":        {MigrateServer{}, run("stopped", ""), world2{up, other}, "only active, paused"},
-		"migrate from a dead host":    {MigrateServer{}, run("active", ""), world2{down, other}, "evacuate is for"},
-		"evacuate from a living host": {EvacuateServer{}, run("active", ""), world2{up, other}, "is up: nova evacuates only"},
-		"evacuate":                    {EvacuateServer{}, run("active", "powering-off"), world2{down, other}, ""},
-		"evacuate to nowhere":         {EvacuateServer{}, run("active", ""), world2{down}, "no other host can take it"},
-		"evacuate of a paused":        {EvacuateServer{}, run("paused", ""), world2{down, other}, "vm_state is paused"},
-		"console":                     {ReadConsole{Lines: 5}, run("error", ""), world2{up}, ""},
-		"console with compute down":   {ReadConsole{Lines: 5}, run("active", ""), world2{down}, "in vain"},
+		"stop runs":                   {StopServer{}, run("active", ""), computes{up}, ""},
+		"stop of one in error":        {StopServer{}, run("error", ""), computes{up}, ""},
+		"stop of a stopped":           {StopServer{}, run("stopped", ""), computes{up}, "vm_state is stopped"},
+		"stop of a paused":            {StopServer{}, run("paused", ""), computes{up}, "nova stops only active, error servers; vm_state is paused"},
+		"stop of a busy":              {StopServer{}, run("active", "rebooting"), computes{up}, "task_state rebooting"},
+		"stop of a locked":            {StopServer{}, locked, computes{up}, "locked (mine)"},
+		"stop with compute down":      {StopServer{}, run("active", ""), computes{down}, "leave it in powering-off"},
+		"soft of a stopped":           {RebootServer{}, run("stopped", ""), computes{up}, "only active servers"},
+		"soft of a rebooting":         {RebootServer{}, run("active", "rebooting"), computes{up}, "task_state rebooting"},
+		"hard of a rebooting":         {RebootServer{Hard: true}, run("active", "rebooting"), computes{up}, ""},
+		"hard of a stopped":           {RebootServer{Hard: true}, run("stopped", ""), computes{up}, ""},
+		"hard of one being built":     {RebootServer{Hard: true}, run("building", "spawning"), computes{up}, "vm_state is building"},
+		"hard with compute down":      {RebootServer{Hard: true}, run("active", ""), computes{down}, "leave it in rebooting_hard"},
+		"lock of a locked":            {LockServer{}, locked, computes{up}, "locked already (mine)"},
+		"unlock of an open":           {UnlockServer{}, run("active", ""), computes{up}, "it is not locked"},
+		"reset to what it is":         {ResetServerState{State: "active"}, run("active", ""), computes{up}, "active already"},
+		"reset of a stuck":            {ResetServerState{State: "active"}, run("active", "deleting"), computes{down}, ""},
+		"migrate":                     {MigrateServer{}, run("active", ""), computes{up, other}, ""},
+		"migrate to two":              {MigrateServer{Host: "two"}, run("paused", ""), computes{up, other}, ""},
+		"migrate to itself":           {MigrateServer{Host: "one"}, run("active", ""), computes{up, other}, "on one already"},
+		"migrate to nowhere":          {MigrateServer{}, run("active", ""), computes{up}, "no other host can take it"},
+		"migrate to a disabled host":  {MigrateServer{}, run("active", ""), computes{up, off}, "no other host can take it"},
+		"migrate to an unknown":       {MigrateServer{Host: "three"}, run("active", ""), computes{up, other}, "there is two"},
+		"migrate of a stopped":        {MigrateServer{}, run("stopped", ""), computes{up, other}, "only active, paused"},
+		"migrate from a dead host":    {MigrateServer{}, run("active", ""), computes{down, other}, "evacuate is for"},
+		"evacuate from a living host": {EvacuateServer{}, run("active", ""), computes{up, other}, "is up: nova evacuates only"},
+		"evacuate":                    {EvacuateServer{}, run("active", "powering-off"), computes{down, other}, ""},
+		"evacuate to nowhere":         {EvacuateServer{}, run("active", ""), computes{down}, "no other host can take it"},
+		"evacuate of a paused":        {EvacuateServer{}, run("paused", ""), computes{down, other}, "vm_state is paused"},
+		"console":                     {ReadConsole{Lines: 5}, run("error", ""), computes{up}, ""},
+		"console with compute down":   {ReadConsole{Lines: 5}, run("active", ""), computes{down}, "in vain"},
 	} {
 		s := world(fleet.Server{Run: c.run, Place: fleet.Place{Host: "one"}}, c.with...)
 		p := at(c.act, "openstack/home", "a").Plan(s)
@@ -456,7 +456,7 @@ func TestWrongValuesOfServerActions(t *testing.T) {
 // slow is an action that does nothing and notes when.
 type slow struct{ source, name string }
 
-func (a slow) Name() string { return "slow" }
+func (a slow) Name() string      { return "slow" }
 func (a slow) Target() fleet.Ref { return serverRef(a.source, a.name) }
 
 func (a slow) Plan(*fleet.Snapshot) Plan                         { return Plan{Action: a, Title: a.name, Reads: true} }
