@@ -49,14 +49,14 @@ func serverOffers() []Offer {
 			},
 		}),
 		offer[ResetServerState](Offer{
-			Key: "x", Title: "reset the state nova has of it", Kind: fleet.KindServer, New: newResetState,
+			Key: "x", Title: "reset its state", Kind: fleet.KindServer, New: newResetState,
 			Params: []Param{{
 				Name: "state", Help: "active or error: what nova is to believe",
 				Suggest: func(*fleet.Snapshot, fleet.Ref) []string { return []string{"active", "error"} },
 			}},
 		}),
 		offer[FlavorQuota](Offer{
-			Key: "i", Title: "set the disk limits of a flavor", Kind: fleet.KindFlavor, Params: quotaParams(), New: newFlavorQuota,
+			Key: "i", Title: "set disk limits", Kind: fleet.KindFlavor, Params: quotaParams(), New: newFlavorQuota,
 		}),
 	}
 }

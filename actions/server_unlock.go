@@ -34,7 +34,7 @@ func (a UnlockServer) Plan(s *fleet.Snapshot) Plan {
 		p.Refused = append(p.Refused, "it is not locked")
 	default:
 		p.Now += ", locked" + lockedBy(sv)
-		p.Against = append(p.Against, "somebody locked it"+lockedBy(sv)+"; what an admin locked only an admin may unlock")
+		p.Against = append(p.Against, "it was locked"+lockedBy(sv)+"; what an admin locked only an admin may unlock")
 	}
 	return p
 }
