@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"strata/internal/fleet"
@@ -81,24 +82,24 @@ func (a MigrateServer) seen(s *fleet.Snapshot, since time.Time) (verdict, string
 	return seenMoved(s, a.Target(), a.Host, "live-migration", "compute_post_live_migration_at_destination", since)
 }
 
-// seenMoved judges a move by its last event. The list of actions comes after the server in a look, so that the event
-// alone does not tell where it is: a host that was named must show.
+// seenMoved judges a move: by the host that was named, or else by the move's last event in Nova's list.
 func seenMoved(s *fleet.Snapshot, target fleet.Ref, to, kind, last string, since time.Time) (verdict, string) {
 	sv, ok := fleet.Find[*fleet.Server](s, target)
 	if !ok {
 		return failed, "the server is gone"
 	}
-	act, listed := actionSince(sv, kind, since)
-	over := false
-	for _, e := range act.Events {
-		over = over || e.Event == last && e.Result == "Success"
+	over := to != "" && to == sv.Place.Host
+	if act, ok := actionSince(sv, kind, since); ok && to == "" {
+		for _, e := range act.Events {
+			// The list is read after the server, which must not be the one from before.
+			over = over || e.Event == last && e.Result == "Success" && !sv.Times.Updated.Before(e.Start.Truncate(time.Second))
+		}
 	}
-	switch {
-	case listed && sv.Run.TaskState == "" && (over || to != "") && (to == "" || to == sv.Place.Host) && !sv.Times.Updated.Before(act.Start.Truncate(time.Second)):
+	if over && sv.Run.TaskState == "" {
 		return done, sv.Run.Status + " on " + or(sv.Place.Host, "another host")
 	}
 	if says, bad := novaFailed(sv, kind, since); bad {
 		return failed, says
 	}
-	return waiting, sv.Run.Status + " " + sv.Run.TaskState + " on " + sv.Place.Host
+	return waiting, strings.Join(strings.Fields(sv.Run.Status+" "+sv.Run.TaskState+" on "+sv.Place.Host), " ")
 }

@@ -492,3 +492,24 @@ func TestSeveralActionsOnOneSourceBeginASecondApart(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatNovaRefusesIsSaidInWords(t *testing.T) {
+	l := start(t, 20*time.Second)
+	for want, a := range map[string]Action{
+		"HTTP 409: Cannot 'stop' instance " + l.id + " while it is in vm_state stopped: it changed meanwhile": StopServer{l.source, l.id},
+		"HTTP 404: Instance nobody could not be found: it is gone, or the project":                            StartServer{l.source, "nobody"},
+		"HTTP 400: Compute service of compute is still in use.":                                               EvacuateServer{l.source, l.id, ""},
+		"HTTP 400: Compute host three could not be found.":                                                    MigrateServer{l.source, l.other(), "three"},
+		"HTTP 404: Flavor f could not be found: it is gone":                                                   FlavorQuota{Source: l.source, ID: "f", ReadIOPS: "5"},
+	} {
+		err := a.apply(t.Context(), l.runner.Hands, func(Step) {})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", a.Name(), err, want)
+		}
+	}
+}
+
+// other is another server of the lab, which runs.
+func (l *lab) other() string {
+	return l.cloud.AddServer(nova.Server{Name: "other", Host: "compute", Project: "demo"})
+}

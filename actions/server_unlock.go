@@ -30,6 +30,8 @@ func (a UnlockServer) Plan(s *fleet.Snapshot) Plan {
 	}
 	p.Undo = LockServer{a.Source, a.ID, sv.Run.LockedReason}
 	switch {
+	case !sv.Run.Locked.OK:
+		p.Against = append(p.Against, "this nova does not tell whether it is locked: nobody will see whether it worked")
 	case !sv.Run.Locked.V:
 		p.Refused = append(p.Refused, "it is not locked")
 	default:
