@@ -13,7 +13,13 @@ import (
 )
 
 // watchFlavors keeps the scope of flavors. Nova shows an admin the private ones too when told that it does not matter.
+// The servers come first: nobody waits for flavors.
 func (w *watch) watchFlavors(ctx context.Context) {
+	select {
+	case <-w.listed:
+	case <-ctx.Done():
+		return
+	}
 	before := fleet.Facts{}
 	w.keepLooking(ctx, ScopeFlavors, w.options.Flavors, w.flavors, func(ctx context.Context) (fleet.Facts, error) {
 		c, err := w.clients.Compute(ctx, wanted)

@@ -86,7 +86,7 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 	w := &watch{
 		source: s, clients: clients, see: oneByOne(see),
 		services: make(chan struct{}, 1), hypervisors: make(chan struct{}, 1), whole: make(chan struct{}, 1),
-		flavors: make(chan struct{}, 1),
+		flavors: make(chan struct{}, 1), listed: make(chan struct{}),
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, loop := range []func(context.Context){
@@ -129,6 +129,8 @@ type watch struct {
 	services    chan struct{} // asks for a look at the services
 	hypervisors chan struct{} // asks for a look at the hypervisors
 	flavors     chan struct{} // asks for a look at the flavors
+	listed      chan struct{} // closed once the servers were listed, or could not be
+	told        sync.Once
 	whole       chan struct{} // asks for the whole list of servers: something changed that updated_at does not tell
 }
 
