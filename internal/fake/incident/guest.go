@@ -12,12 +12,15 @@ import (
 // guest is a virtual machine on compute, in which a kubelet runs.
 type guest struct {
 	server, node string
+	domain       string // libvirt's name of it
 
 	running bool          // its kubelet works
 	died    bool          // with compute; Nova does not know yet
 	cold    bool          // it must boot before it runs
 	bootAt  time.Duration // when that is done; 0 when it does not boot
 	boots   int
+
+	syncAt, strayAt time.Duration // Nova finds that it is off, or on, against its will; 0 when there is nothing to find
 }
 
 // die is the end of a guest that Nova knows nothing of.
@@ -62,6 +65,7 @@ type hypervisor struct {
 	rng     *rand.Rand
 
 	bootAt, backAt, checkAt time.Duration // what is still to come after a failure; 0 when it is over
+	off                     bool          // its domain on openstack-host does not run
 }
 
 // fail is a kernel panic: the machine reboots, and nova-compute with it.

@@ -96,6 +96,9 @@ func (s *scene) moveMachines(now time.Time, at time.Duration, r Relief) error {
 			workCompute(state, s.load, up)
 		}
 	})
+	if err == nil {
+		err = s.workDomains(next)
+	}
 	if err != nil {
 		return fmt.Errorf("moving machine %s: %w", next.name, err)
 	}

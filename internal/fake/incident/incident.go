@@ -39,6 +39,8 @@ type Machine struct {
 	Name, Root string
 	Smartctl   func(ctx context.Context, args ...string) (stdout []byte, code int, err error)
 	Statfs     func(mount string, into *syscall.Statfs_t) error
+	// Program runs a program there; one that is not there is fs.ErrNotExist.
+	Program func(ctx context.Context, argv ...string) (stdout, stderr []byte, code int, err error)
 }
 
 // World is the cloud at work.
@@ -100,14 +102,17 @@ func (w *World) furnish(s *scene, now time.Time) error {
 		return err
 	}
 	s.guests = []*guest{
-		{server: workerOneID, node: workerOne, running: true},
-		{server: workerTwoID, node: workerTwo, running: true},
+		{server: workerOneID, node: workerOne, domain: workerOneDomain, running: true},
+		{server: workerTwoID, node: workerTwo, domain: workerTwoDomain, running: true},
+	}
+	if err := furnishDomains(s.machines); err != nil {
+		return err
 	}
 	s.compute = &hypervisor{machine: s.machines[machineCompute], nova: s.nova, rng: s.rng}
 	s.cluster = newCluster(s.kube, s.rng, s.pace, s.guests)
 	s.cluster.furnish(now)
 	for _, m := range s.machines {
-		w.Machines = append(w.Machines, Machine{Name: m.name, Root: m.Root(), Smartctl: m.Smartctl, Statfs: m.Statfs})
+		w.Machines = append(w.Machines, Machine{Name: m.name, Root: m.Root(), Smartctl: m.Smartctl, Statfs: m.Statfs, Program: m.Program})
 	}
 	for path, text := range map[string][]byte{
 		w.CloudsYAML: []byte(s.nova.CloudsYAML("home=admin")), w.Kubeconfig: s.kube.Kubeconfig(),

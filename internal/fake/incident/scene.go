@@ -75,6 +75,8 @@ func (s *scene) run(ctx context.Context, failed func(error)) {
 func (s *scene) step(now time.Time) error {
 	at := s.pace.at(now)
 	relief := s.calm()
+	relief.LessIO = relief.LessIO || s.domainsLimited()
+	s.hearDomains(at)
 	busy := false
 	for _, g := range s.guests {
 		busy = busy || g.running
@@ -82,7 +84,7 @@ func (s *scene) step(now time.Time) error {
 	want, fails := s.plot.step(at, relief, s.compute.back(), busy)
 	s.load.follow(want, at-s.last)
 	s.last = at
-	if fails {
+	if fails && !s.compute.off {
 		s.compute.fail(at)
 		for _, g := range s.guests {
 			g.die()
@@ -92,6 +94,9 @@ func (s *scene) step(now time.Time) error {
 	for _, g := range s.guests {
 		run, _ := s.nova.Run(g.server) // one that was deleted does not run
 		g.step(at, run, s.compute.running(), s.told(g.server))
+	}
+	if e := s.moveDomains(at); err == nil {
+		err = e
 	}
 	s.cluster.step(at, now)
 	if e := s.moveMachines(now, at, relief); err == nil {

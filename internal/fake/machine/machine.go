@@ -26,6 +26,7 @@ type Machine struct {
 	counts  counts
 	written map[string]string // what each file holds
 	moved   *sync.Cond        // the state was changed
+	virt    virt
 }
 
 // counts is what a kernel counts since boot.
@@ -115,6 +116,10 @@ func (m *Machine) Reboot() error {
 	m.boots++
 	m.boot, m.state.Up, m.state.SwapUsed = time.Now(), 0, 0
 	m.counts = counts{io: map[string]ioCounts{}}
+	m.virt.reboot()
+	if err := m.domainFiles(); err != nil {
+		return err
+	}
 	return m.write()
 }
 
@@ -139,6 +144,7 @@ func (m *Machine) count(d time.Duration) {
 		c.busyMS += io.Util * seconds * 1000
 		m.counts.io[disk] = c
 	}
+	m.virt.count(seconds)
 }
 
 const sector = 512
