@@ -153,7 +153,7 @@ func libvirtTrouble(path string, err error) error {
 	t := &fleet.Trouble{Doing: "connecting to libvirt at " + path, Cause: err}
 	switch {
 	case errors.Is(err, fs.ErrPermission), denied(err):
-		t.Fix = "as a member of group libvirt, or with a polkit rule for org.libvirt.unix.manage (to read: org.libvirt.unix.monitor), or as root"
+		t.Fix = rightsForLibvirt + " (to read, org.libvirt.unix.monitor is enough)"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		t.Fix = "nobody listens there: systemctl status libvirtd.socket virtqemud.socket"
 	default:

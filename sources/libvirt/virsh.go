@@ -36,22 +36,11 @@ func (v virsh) run(ctx context.Context, args ...string) (string, error) {
 		return "", fmt.Errorf("virsh %s: no socket: %w", args[0], fs.ErrNotExist)
 	case strings.Contains(r.Stderr, "authentication") || strings.Contains(r.Stderr, "Permission denied"):
 		return "", &fleet.Trouble{
-			Doing: "virsh " + args[0], Cause: fmt.Errorf("%s", oneLine(r.Stderr)),
+			Doing: "virsh " + args[0], Cause: fmt.Errorf("%s", connect.VirshSaid(r.Stderr)),
 			Fix: "as a member of group libvirt, or with a polkit rule for org.libvirt.unix.monitor, or as root",
 		}
 	}
-	return "", fmt.Errorf("virsh %s: %s (exit code %d)", args[0], oneLine(r.Stderr), r.Code)
-}
-
-// oneLine joins virsh's error lines without their prefix.
-func oneLine(stderr string) string {
-	var parts []string
-	for line := range strings.Lines(stderr) {
-		if line = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "error:")); line != "" {
-			parts = append(parts, line)
-		}
-	}
-	return strings.Join(parts, ": ")
+	return "", fmt.Errorf("virsh %s: %s (exit code %d)", args[0], connect.VirshSaid(r.Stderr), r.Code)
 }
 
 // try reports whether virsh is there and gets an answer.
