@@ -10,10 +10,12 @@ import (
 	"strata/internal/connect"
 	"strata/internal/diagnose"
 	"strata/internal/fleet"
+	"strata/internal/sh"
 	"strata/sources"
 	"strata/sources/audit"
 	"strata/sources/host"
 	"strata/sources/kube"
+	"strata/sources/libvirt"
 	"strata/sources/openstack"
 )
 
@@ -22,6 +24,7 @@ type places struct {
 	openstack connect.Search
 	kube      connect.KubeSearch
 	hosts     []host.Config
+	libvirts  []connect.LibvirtAt
 	machines  []connect.Machine // that may be acted on
 }
 
@@ -32,6 +35,7 @@ func here(c config.Config, noHost bool) places {
 		name := host.Name("")
 		p.hosts = []host.Config{{Name: name}}
 		p.machines = []connect.Machine{connect.ThisMachine(name)}
+		p.libvirts = []connect.LibvirtAt{{Name: name, Run: sh.Run}}
 	}
 	return p
 }
@@ -66,6 +70,11 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 	}
 	if wanted(fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem) {
 		a.addHosts(at.hosts, c)
+	}
+	if wanted(fleet.KindDomain) {
+		for _, l := range at.libvirts {
+			a.add(libvirt.New(libvirt.Config{LibvirtAt: l, Wishes: a.wishes}), libvirt.Scope)
+		}
 	}
 	if wanted(fleet.KindDeed) {
 		a.add(audit.New(c.Audit.Path, 0), audit.Scope)

@@ -18,6 +18,8 @@ func columnsOf(kind fleet.Kind) []column {
 		return cloudColumns(kind)
 	case fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindDeed:
 		return hostColumns(kind)
+	case fleet.KindDomain:
+		return domainColumns()
 	}
 	return kubeColumns(kind)
 }

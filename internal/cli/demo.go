@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -13,6 +15,7 @@ import (
 	"strata/internal/connect"
 	"strata/internal/fake/incident"
 	"strata/internal/fleet"
+	"strata/internal/sh"
 	"strata/sources/host"
 )
 
@@ -91,7 +94,26 @@ func placesOf(world *incident.World, dir string) places {
 		kube:      connect.KubeSearch{Getenv: getenv, Home: dir},
 	}
 	for _, m := range world.Machines {
+		run := runOf(m)
 		at.hosts = append(at.hosts, host.Config{Name: m.Name, Root: m.Root, Smartctl: m.Smartctl, Statfs: m.Statfs})
+		at.libvirts = append(at.libvirts, connect.LibvirtAt{Name: m.Name, Root: m.Root, Run: run})
+		at.machines = append(at.machines, connect.Machine{Name: m.Name, Root: m.Root, Run: run})
 	}
 	return at
+}
+
+// runOf runs the programs of a simulated machine as sh.Run runs real ones.
+func runOf(m incident.Machine) func(context.Context, sh.Cmd) (sh.Result, error) {
+	return func(ctx context.Context, c sh.Cmd) (sh.Result, error) {
+		if c.Deadline > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, c.Deadline, sh.ErrDeadline)
+			defer cancel()
+		}
+		out, errs, code, err := m.Program(ctx, c.Argv...)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("starting %s: %w", c.Argv[0], sh.ErrMissing)
+		}
+		return sh.Result{Stdout: out, Stderr: strings.TrimSpace(string(errs)), Code: code}, err
+	}
 }

@@ -31,6 +31,7 @@ func kindTable() []kindWord {
 		{fleet.KindSensor, []string{"sensors", "sensor"}},
 		{fleet.KindDisk, []string{"disks", "disk"}},
 		{fleet.KindFilesystem, []string{"filesystems", "filesystem"}},
+		{fleet.KindDomain, []string{"domains", "domain", "vms", "vm"}},
 		{fleet.KindDeed, []string{"deeds", "deed"}},
 	}
 }

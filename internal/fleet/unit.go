@@ -130,9 +130,12 @@ type DomainSet struct {
 // DomainTune is a limit inside qemu on one disk of a domain (blkdeviotune). What is missing is not limited. Libvirt takes
 // a limit on reads and writes together or one on each, not both.
 type DomainTune struct {
-	IOLimit
+	ReadBytesSec  Opt[uint64] `json:"readBytesPerSec"`
+	WriteBytesSec Opt[uint64] `json:"writeBytesPerSec"`
+	ReadsSec      Opt[uint64] `json:"readsPerSec"`
+	WritesSec     Opt[uint64] `json:"writesPerSec"`
 	TotalBytesSec Opt[uint64] `json:"totalBytesPerSec"`
-	TotalSec      Opt[uint64] `json:"totalPerSec"` // reads and writes
+	TotalSec      Opt[uint64] `json:"totalPerSec"` // reads and writes together
 }
 
 // Any reports whether anything is limited.

@@ -127,6 +127,8 @@ func blank(kind fleet.Kind) (fleet.Object, bool) {
 		return new(fleet.Disk), true
 	case fleet.KindFilesystem:
 		return new(fleet.Filesystem), true
+	case fleet.KindDomain:
+		return new(fleet.Domain), true
 	case fleet.KindDeed:
 		return new(fleet.Deed), true
 	}
