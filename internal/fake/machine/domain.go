@@ -22,14 +22,10 @@ type Domain struct {
 	State      string // running, paused, shut off, crashed
 	Reason     string // as virsh domstate --reason has it
 	ID, PID    int    // while it runs; New and every start choose those that are zero
-	CPU        float64
 	Swapped    uint64
 	Transient  bool
 	Autostart  bool
 	XML        string // what dumpxml prints instead of its definition
-	// By is what was last told to it through virsh: "start", "shutdown", "destroy", "resume"; "" when nothing was since
-	// somebody last looked (TakeBy).
-	By string
 }
 
 // DomainDisk is a disk of a domain.
@@ -51,7 +47,8 @@ type virt struct {
 	started map[string]time.Time
 	broken  Break
 	copies  []string
-	files   map[string]bool // pid files and process folders that are there
+	by      map[string]string // by domain, what was last told to it through virsh
+	files   map[string]bool   // pid files and process folders that are there
 }
 
 // Break is how a libvirt fails.
@@ -132,13 +129,12 @@ func (m *Machine) Domain(name string) (Domain, bool) {
 	return is, true
 }
 
-// TakeBy returns what was last told to a domain through virsh, once.
+// TakeBy returns what was last told to a domain through virsh, once: "start", "shutdown", "destroy" or "resume".
 func (m *Machine) TakeBy(name string) (by string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if d := m.virt.find(name); d != nil {
-		by, d.By = d.By, ""
-	}
+	by = m.virt.by[name]
+	delete(m.virt.by, name)
 	return by
 }
 

@@ -93,7 +93,10 @@ func (m *Machine) wait(ctx context.Context, until func() bool) error {
 func (v *virt) act(d *Domain, args []string) (refused string) {
 	off := "Requested operation is not valid: domain is not running"
 	set := func(state, reason string) {
-		d.By = args[0]
+		if v.by == nil {
+			v.by = map[string]string{}
+		}
+		v.by[d.Name] = args[0]
 		v.change(d, func(d *Domain) { d.State, d.Reason = state, reason })
 	}
 	switch args[0] {
