@@ -107,7 +107,7 @@ func (v virsh) Close() {}
 func parseList(text string) (all []connect.LibvirtDomain) {
 	for line := range strings.Lines(text) {
 		uuid, name, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if name = strings.TrimSpace(name); ok && len(uuid) == 36 && name != "" {
+		if name = strings.TrimSpace(name); ok && len(uuid) == 36 && strings.Trim(uuid, "0123456789abcdefABCDEF-") == "" && name != "" {
 			all = append(all, connect.LibvirtDomain{Name: name, UUID: strings.ToLower(uuid)})
 		}
 	}
