@@ -74,7 +74,7 @@ func (a CheckDisk) apply(ctx context.Context, hands Hands, say func(Step)) error
 		return fmt.Errorf("checking %s: %s", a.File, imageError(r))
 	}
 	verdict := map[int]string{
-		0: "the image is sound",
+		0: "no error in the tables of the image; what the guest wrote into it is not looked at",
 		2: "THE IMAGE IS DAMAGED: keep a copy of the file before anything writes to it, then disk-repair",
 		3: "space is lost in the image, no data: disk-repair gives it back",
 	}[r.Code]
