@@ -314,6 +314,8 @@ func blank(kind fleet.Kind) fleet.Object {
 		return new(fleet.Disk)
 	case fleet.KindFilesystem:
 		return new(fleet.Filesystem)
+	case fleet.KindDomain:
+		return new(fleet.Domain)
 	}
 	return nil
 }
