@@ -29,13 +29,13 @@ func limitParams() []Param {
 			if !disk.Tune.Any() {
 				is = tuneOf(disk.Kept)
 			}
-			all := []string{rateWord(of(is))}
+			all := []string{RateWord(of(is))}
 			if of(is) > 0 {
 				all = append(all, noLimit)
 			}
 			if more != nil {
 				if now := more(disk); now.OK && now.V >= 2e5 {
-					all = append(all, rateWord(uint64(now.V/2/1e5)*1e5)) // half of what it does now
+					all = append(all, RateWord(uint64(now.V/2/1e5)*1e5)) // half of what it does now
 				}
 			}
 			return all
@@ -98,13 +98,15 @@ func parseRate(text string) (uint64, error) {
 	return n * factor, nil
 }
 
-// rateWord is a rate as parseRate reads it.
-func rateWord(n uint64) string {
+// RateWord is a rate as the params of limits take it, exactly: 2M (2,000,000), 200Mi, none for 0.
+func RateWord(n uint64) string {
 	switch {
 	case n == 0:
 		return noLimit
 	case n%1e6 == 0:
 		return strconv.FormatUint(n/1e6, 10) + "M"
+	case n%(1<<20) == 0:
+		return strconv.FormatUint(n>>20, 10) + "Mi"
 	case n%1e3 == 0:
 		return strconv.FormatUint(n/1e3, 10) + "K"
 	}
@@ -126,7 +128,7 @@ func tuneText(t connect.LibvirtTune) string {
 		{"read+write", " ops/s", t.TotalIOPS},
 	} {
 		if v.value > 0 {
-			parts = append(parts, v.name+" "+rateWord(v.value)+v.unit)
+			parts = append(parts, v.name+" "+RateWord(v.value)+v.unit)
 		}
 	}
 	if len(parts) == 0 {

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"strata/actions"
 	"strata/internal/fleet"
 )
 
@@ -15,7 +16,7 @@ func vmsView() *view {
 		columns: []column{
 			{title: "domain", width: 14, grow: 2, search: true, middle: true, cell: domain(func(_ *scene, d *fleet.Domain) cell { return cell{d.Name, plain} }), key: text(func(d *fleet.Domain) string { return d.Name })},
 			{title: "host", width: 10, grow: 1, drop: 4, search: true, middle: true, cell: domain(func(_ *scene, d *fleet.Domain) cell { return cell{d.Host, dim} }), key: text(func(d *fleet.Domain) string { return d.Host })},
-			{title: "state", width: 16, grow: 1, search: true, flash: true, cell: health},
+			{title: "state", width: 18, grow: 1, search: true, flash: true, cell: health},
 			{title: "nova server", width: 12, grow: 2, drop: 3, search: true, cell: domain(func(_ *scene, d *fleet.Domain) cell { return cell{d.Nova, plain} }), key: text(func(d *fleet.Domain) string { return d.Nova })},
 			{title: "vcpu/mem", width: 9, right: true, drop: 6, cell: domain(vmSize), key: number(func(d *fleet.Domain) float64 { return -float64(d.Compute.Memory) })},
 			{title: "cpu", width: 5, right: true, drop: 8, cell: domain(func(_ *scene, d *fleet.Domain) cell { return cell{onlyRunning(d, percent(d.Process.CPU)), dim} }), key: number(func(d *fleet.Domain) float64 { return -d.Process.CPU.Or(0) })},
@@ -29,10 +30,10 @@ func vmsView() *view {
 			}), key: number(func(d *fleet.Domain) float64 {
 				return -diskSum(d, func(k *fleet.DomainDisk) fleet.Opt[float64] { return k.Write }).Or(0)
 			})},
-			{title: "limits", width: 14, grow: 3, drop: 1, cell: domain(vmLimits)},
+			{title: "limits", width: 14, grow: 5, drop: 1, cell: domain(vmLimits)},
 			{title: "swapped", width: 7, right: true, drop: 7, cell: domain(vmSwapped), key: number(func(d *fleet.Domain) float64 { return -float64(d.Process.Swapped.Or(0)) })},
-			{title: "up", width: 5, right: true, drop: 9, cell: domain(func(c *scene, d *fleet.Domain) cell { return cell{coarse(d.Process.Started, c.now()), dim} }), key: number(func(d *fleet.Domain) float64 { return -float64(d.Process.Started.Unix()) })},
-			{title: "unit", width: 20, grow: 2, drop: 10, search: true, middle: true, cell: domain(func(_ *scene, d *fleet.Domain) cell { return cell{d.Process.Unit, dim} })},
+			{title: "up", width: 5, right: true, drop: 9, cell: domain(func(c *scene, d *fleet.Domain) cell { return cell{onlyRunning(d, coarse(d.Process.Started, c.now())), dim} }), key: number(func(d *fleet.Domain) float64 { return -float64(d.Process.Started.Unix()) })},
+			{title: "unit", width: 20, grow: 1, drop: 10, search: true, middle: true, cell: domain(func(_ *scene, d *fleet.Domain) cell { return cell{d.Process.Unit, dim} })},
 		},
 	}
 }
@@ -102,12 +103,12 @@ func limitWord(l fleet.IOLimit) string {
 	return limitsWord([]string{"r", "w"}, []fleet.Opt[uint64]{l.ReadBytesSec, l.WriteBytesSec}, []fleet.Opt[uint64]{l.ReadsSec, l.WritesSec})
 }
 
-// limitsWord is a limit in short: "w 2.0M/s rw 2500 iops".
+// limitsWord is a limit in short: "w 2MB/s rw 2500 iops".
 func limitsWord(names []string, bytes, ops []fleet.Opt[uint64]) string {
 	var says []string
 	for i, n := range bytes {
 		if n.OK {
-			says = append(says, names[i]+" "+bytesOf(float64(n.V))+"/s")
+			says = append(says, names[i]+" "+actions.RateWord(n.V)+"B/s")
 		}
 	}
 	for i, n := range ops {
