@@ -47,6 +47,7 @@ type assembly struct {
 	clouds   []connect.Cloud
 	clusters []connect.Cluster
 	machines []connect.Machine
+	libvirts []connect.LibvirtAt
 	sources  []sources.Source
 	awaited  []awaited
 	absent   []fleet.Observation // layers that were looked for and are not there
@@ -73,6 +74,7 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 	}
 	if wanted(fleet.KindDomain) {
 		for _, l := range at.libvirts {
+			a.libvirts = append(a.libvirts, l)
 			a.add(libvirt.New(libvirt.Config{LibvirtAt: l, Wishes: a.wishes}), libvirt.Scope)
 		}
 	}

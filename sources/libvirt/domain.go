@@ -40,9 +40,6 @@ func (w *watcher) domain(ctx context.Context, now time.Time, d connect.LibvirtDo
 		Source: w.name, Host: w.LibvirtAt.Name, Name: d.Name, UUID: d.UUID, State: stateWord(state), Reason: reasonWord(state, reason),
 		Set: fleet.DomainSet{Persistent: w.persistent[d.UUID], Autostart: w.autostart[d.UUID]},
 	}
-	if o.Reason == "unknown" {
-		o.Reason = ""
-	}
 	var run process
 	if active(state) {
 		run = w.at.process(d.Name, d.ID)

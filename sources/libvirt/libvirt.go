@@ -179,7 +179,7 @@ func (w *watcher) settle(facts fleet.Facts) fleet.Facts {
 // nowhere says that this machine has no libvirt that can be asked.
 func nowhere(at connect.LibvirtAt) error {
 	return &fleet.Trouble{
-		Doing:        fmt.Sprintf("no libvirt on %s: neither %s nor virsh", at.Name, strings.Join(at.Paths(), ", ")),
+		Doing:        fmt.Sprintf("no libvirt on %s: nothing at %s, and virsh finds none", at.Name, strings.Join(at.Paths(), ", ")),
 		Fix:          "where there are virtual machines: dnf install libvirt-daemon-kvm (Debian: apt install libvirt-daemon-system), then systemctl enable --now libvirtd.socket (or virtqemud.socket)",
 		Unconfigured: true,
 	}
