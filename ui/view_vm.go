@@ -32,7 +32,9 @@ func vmsView() *view {
 			})},
 			{title: "limits", width: 14, grow: 5, drop: 1, cell: domain(vmLimits)},
 			{title: "swapped", width: 7, right: true, drop: 7, cell: domain(vmSwapped), key: number(func(d *fleet.Domain) float64 { return -float64(d.Process.Swapped.Or(0)) })},
-			{title: "up", width: 5, right: true, drop: 9, cell: domain(func(c *scene, d *fleet.Domain) cell { return cell{onlyRunning(d, coarse(d.Process.Started, c.now())), dim} }), key: number(func(d *fleet.Domain) float64 { return -float64(d.Process.Started.Unix()) })},
+			{title: "up", width: 5, right: true, drop: 9, cell: domain(func(c *scene, d *fleet.Domain) cell {
+				return cell{onlyRunning(d, coarse(d.Process.Started, c.now())), dim}
+			}), key: number(func(d *fleet.Domain) float64 { return -float64(d.Process.Started.Unix()) })},
 			{title: "unit", width: 20, grow: 1, drop: 10, search: true, middle: true, cell: domain(func(_ *scene, d *fleet.Domain) cell { return cell{d.Process.Unit, dim} })},
 		},
 	}
