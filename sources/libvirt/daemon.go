@@ -3,6 +3,7 @@ package libvirt
 import (
 	"context"
 	"errors"
+	"time"
 
 	"strata/internal/connect"
 	"strata/internal/fleet"
@@ -20,12 +21,15 @@ type daemon interface {
 
 // open finds a way to the daemon: its socket, else virsh, whose own settings may know better than we do.
 func open(ctx context.Context, at connect.LibvirtAt) (daemon, error) {
+	began := time.Now()
 	socket, err := connect.OpenLibvirt(ctx, at)
-	if err == nil {
+	switch {
+	case err == nil:
 		return socket, nil
-	}
-	if ctx.Err() != nil {
+	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case time.Since(began) > patience:
+		return nil, err // virsh would hang as well
 	}
 	tool := virsh{at}
 	toolErr := tool.try(ctx)

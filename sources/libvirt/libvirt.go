@@ -97,8 +97,9 @@ type watcher struct {
 func (w *watcher) look(ctx context.Context, now time.Time, all bool) (fleet.Facts, error) {
 	fresh := w.daemon == nil
 	facts, err := w.lookOnce(ctx, now, all)
-	if err != nil && !fresh && ctx.Err() == nil {
-		// A daemon that idled out or was restarted has closed the connection; a new one starts it again.
+	if err != nil && !fresh && ctx.Err() == nil && time.Since(now) < patience/2 {
+		// A daemon that idled out or was restarted has closed the connection; a new one starts it again. One that hung
+		// will not do better at once.
 		facts, err = w.lookOnce(ctx, now, true)
 	}
 	return facts, err
