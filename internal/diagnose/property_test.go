@@ -128,7 +128,7 @@ func (r random) domain() fleet.Object {
 	host := r.one("h1", "h2")
 	d := &fleet.Domain{
 		Source: "libvirt/" + host, Host: host, Name: r.one("h1", "h2", "instance-1", "instance-2"), UUID: uuid(r.IntN(4)),
-		State: r.one("running", "paused", "shut off"), Process: fleet.DomainRun{Unit: r.one("", "m.scope")},
+		State: r.one("running", "paused", "shut off", "crashed", "no state"), Reason: r.one("I/O error", "crashed", "booted"), Process: fleet.DomainRun{Unit: r.one("", "m.scope")},
 	}
 	for range r.IntN(3) {
 		d.Disks = append(d.Disks, fleet.DomainDisk{Path: fleet.DiskPath{Disks: []string{r.one("sda", "nvme0n1")}}})
