@@ -10,11 +10,13 @@ import (
 	"strata/internal/connect"
 	"strata/internal/diagnose"
 	"strata/internal/fleet"
+	"strata/internal/sh"
 	"strata/sources"
 	"strata/sources/agent"
 	"strata/sources/audit"
 	"strata/sources/host"
 	"strata/sources/kube"
+	"strata/sources/libvirt"
 	"strata/sources/openstack"
 )
 
@@ -23,6 +25,7 @@ type places struct {
 	openstack connect.Search
 	kube      connect.KubeSearch
 	hosts     []host.Config
+	libvirts  []connect.LibvirtAt
 	machines  []connect.Machine // that may be acted on
 	remotes   []connect.Remote
 }
@@ -34,6 +37,7 @@ func here(c config.Config, noHost bool) places {
 		name := host.Name("")
 		p.hosts = []host.Config{{Name: name}}
 		p.machines = []connect.Machine{connect.ThisMachine(name)}
+		p.libvirts = []connect.LibvirtAt{{Name: name, Run: sh.Run}}
 	}
 	return p
 }
@@ -46,6 +50,7 @@ type assembly struct {
 	clusters []connect.Cluster
 	machines []connect.Machine
 	remotes  []connect.Remote
+	libvirts []connect.LibvirtAt
 	sources  []sources.Source
 	awaited  []awaited
 	absent   []fleet.Observation // layers that were looked for and are not there
@@ -75,6 +80,12 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 			a.add(agent.New(r, agent.Options{Wishes: a.wishes}), agent.Scope)
 			// Of its own scopes the host is the one that is always there.
 			a.awaited = append(a.awaited, awaited{"host/" + r.Name, host.ScopeHost})
+		}
+	}
+	if wanted(fleet.KindDomain) {
+		for _, l := range at.libvirts {
+			a.libvirts = append(a.libvirts, l)
+			a.add(libvirt.New(libvirt.Config{LibvirtAt: l, Wishes: a.wishes}), libvirt.Scope)
 		}
 	}
 	if wanted(fleet.KindDeed) {

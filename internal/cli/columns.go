@@ -24,6 +24,8 @@ func columnsOf(kind fleet.Kind) []column {
 		return unitColumns()
 	case fleet.KindSwap:
 		return swapColumns()
+	case fleet.KindDomain:
+		return domainColumns()
 	}
 	return kubeColumns(kind)
 }

@@ -35,6 +35,7 @@ func kindTable() []kindWord {
 		{fleet.KindAgent, []string{"agents", "agent"}},
 		{fleet.KindUnit, []string{"units", "unit", "cgroups"}},
 		{fleet.KindSwap, []string{"swaps", "swap"}},
+		{fleet.KindDomain, []string{"domains", "domain", "vms", "vm"}},
 		{fleet.KindDeed, []string{"deeds", "deed"}},
 	}
 }

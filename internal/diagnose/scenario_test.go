@@ -318,6 +318,8 @@ func blank(kind fleet.Kind) fleet.Object {
 		return new(fleet.Unit)
 	case fleet.KindSwap:
 		return new(fleet.SwapArea)
+	case fleet.KindDomain:
+		return new(fleet.Domain)
 	}
 	return nil
 }

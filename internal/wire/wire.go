@@ -135,6 +135,8 @@ func blank(kind fleet.Kind) (fleet.Object, bool) {
 		return new(fleet.Unit), true
 	case fleet.KindSwap:
 		return new(fleet.SwapArea), true
+	case fleet.KindDomain:
+		return new(fleet.Domain), true
 	case fleet.KindDeed:
 		return new(fleet.Deed), true
 	}

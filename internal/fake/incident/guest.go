@@ -12,8 +12,7 @@ import (
 // guest is a virtual machine in which a kubelet runs, on compute until somebody moves it.
 type guest struct {
 	server, node string
-	name         string // of its libvirt domain
-	domain       int    // the number libvirt gave it as it started, 0 while it does not run
+	domain       string // libvirt's name of it
 	host         string // the compute host it is on
 
 	running bool          // its kubelet works
@@ -21,6 +20,8 @@ type guest struct {
 	cold    bool          // it must boot before it runs
 	bootAt  time.Duration // when that is done; 0 when it does not boot
 	boots   int
+
+	syncAt, strayAt time.Duration // Nova finds that it is off, or on, against its will; 0 when there is nothing to find
 }
 
 // die is the end of a guest that Nova knows nothing of.
@@ -66,6 +67,7 @@ type hypervisor struct {
 	rng     *rand.Rand
 
 	bootAt, backAt, checkAt time.Duration // what is still to come after a failure; 0 when it is over
+	off                     bool          // its domain on openstack-host does not run
 }
 
 // fail is a kernel panic: the machine reboots, and nova-compute with it.

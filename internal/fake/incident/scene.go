@@ -24,7 +24,6 @@ type scene struct {
 	machines []*simulated
 	compute  *hypervisor
 	guests   []*guest
-	domain   int // the number libvirt on compute gave last
 	cluster  *cluster
 
 	mu      sync.Mutex
@@ -81,11 +80,13 @@ func (s *scene) run(ctx context.Context, failed func(error)) {
 func (s *scene) step(now time.Time) error {
 	at := s.pace.at(now)
 	relief := s.relief()
+	relief.LessIO = relief.LessIO || s.domainsLimited()
+	s.hearDomains(at)
 	busy := s.onCompute() > 0
 	want, fails := s.plot.step(at, relief, s.compute.back(), busy)
 	s.load.follow(want, at-s.last)
 	s.last = at
-	if fails {
+	if fails && !s.compute.off {
 		s.compute.fail(at)
 		for _, g := range s.guests {
 			if g.host == hostCompute {
@@ -97,6 +98,9 @@ func (s *scene) step(now time.Time) error {
 	for _, g := range s.guests {
 		run, _ := s.nova.Run(g.server) // one that was deleted does not run
 		g.step(at, run, run.Host != hostCompute || s.compute.running(), s.told(g.server))
+	}
+	if e := s.moveDomains(at); err == nil {
+		err = e
 	}
 	s.cluster.step(at, now)
 	if e := s.moveMachines(now, at, relief); err == nil {

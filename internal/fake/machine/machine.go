@@ -27,6 +27,7 @@ type Machine struct {
 	written map[string]string // what each file holds
 	systemd manager
 	moved   *sync.Cond // the state was changed
+	virt    virt
 }
 
 // counts is what a kernel counts since boot.
@@ -127,6 +128,10 @@ func (m *Machine) Reboot() error {
 	m.swapAtBoot()
 	m.unlimit()
 	m.systemd.timers = nil
+	m.virt.reboot()
+	if err := m.domainFiles(); err != nil {
+		return err
+	}
 	return m.write()
 }
 
@@ -150,6 +155,7 @@ func (m *Machine) count(d time.Duration) {
 		m.counts.io[disk] = c
 	}
 	m.countUnits(seconds)
+	m.virt.count(seconds)
 }
 
 // add counts what is done in so many seconds.
