@@ -86,7 +86,7 @@ func (f *form) draw(m *Model, w, h int) []string {
 			break
 		}
 	}
-	title := f.offer.Title + " " + m.called(f.refs[0])
+	title := f.offer.Title + ": " + m.called(f.refs[0])
 	if len(f.refs) > 1 {
 		title = fmt.Sprintf("%s %d marked", f.offer.Title, len(f.refs))
 	}

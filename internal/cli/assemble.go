@@ -61,8 +61,8 @@ type awaited struct{ source, scope string }
 func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *assembly {
 	a := &assembly{wishes: sources.NewWishes(), machines: at.machines, remotes: at.remotes, broke: make(chan error, 1)}
 	a.store = fleet.NewStore(a.guarded(diagnose.Derive(diagnose.Rules())))
-	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor) {
-		a.addClouds(at.openstack, c)
+	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindFlavor) {
+		a.addClouds(at.openstack, c, wanted(fleet.KindFlavor))
 	}
 	if wanted(fleet.KindNode, fleet.KindLease, fleet.KindPod, fleet.KindEvent, fleet.KindVolume, fleet.KindClaim) {
 		a.addClusters(at.kube)
@@ -90,7 +90,7 @@ func (a *assembly) add(s sources.Source, scopes ...string) {
 	}
 }
 
-func (a *assembly) addClouds(where connect.Search, c config.Config) {
+func (a *assembly) addClouds(where connect.Search, c config.Config, flavors bool) {
 	var looked connect.Looked
 	if a.clouds, looked = connect.Clouds(where); len(a.clouds) == 0 {
 		a.absent = append(a.absent, fleet.Observation{Source: "openstack", Err: looked.Trouble()})
@@ -98,6 +98,9 @@ func (a *assembly) addClouds(where connect.Search, c config.Config) {
 	for _, cloud := range a.clouds {
 		a.add(openstack.New(cloud, openstack.Options{Every: c.Poll.OpenStack, Wishes: a.wishes, Version: versionOf().Version}),
 			openstack.ScopeServers, openstack.ScopeServices, openstack.ScopeHypervisors)
+		if flavors {
+			a.awaited = append(a.awaited, awaited{cloud.Source(), openstack.ScopeFlavors})
+		}
 	}
 }
 

@@ -107,6 +107,8 @@ func blank(kind fleet.Kind) (fleet.Object, bool) {
 		return new(fleet.ComputeService), true
 	case fleet.KindHypervisor:
 		return new(fleet.Hypervisor), true
+	case fleet.KindFlavor:
+		return new(fleet.Flavor), true
 	case fleet.KindNode:
 		return new(fleet.Node), true
 	case fleet.KindLease:

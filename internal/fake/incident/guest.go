@@ -9,11 +9,12 @@ import (
 	"strata/internal/fake/nova"
 )
 
-// guest is a virtual machine on compute, in which a kubelet runs.
+// guest is a virtual machine in which a kubelet runs, on compute until somebody moves it.
 type guest struct {
 	server, node string
 	name         string // of its libvirt domain
 	domain       int    // the number libvirt gave it as it started, 0 while it does not run
+	host         string // the compute host it is on
 
 	running bool          // its kubelet works
 	died    bool          // with compute; Nova does not know yet
@@ -33,7 +34,8 @@ func (g *guest) die() {
 // step makes of the guest what Nova and its hypervisor make of it.
 func (g *guest) step(at time.Duration, run nova.Run, hosted, rebooted bool) {
 	const powered, paused, suspended = 1, 3, 7
-	if rebooted || strings.HasPrefix(run.Task, "reboot") {
+	g.host = run.Host
+	if rebooted || strings.HasPrefix(run.Task, "reboot") || run.Task == "rebuilding" {
 		g.running, g.died, g.cold, g.bootAt = false, false, true, 0
 		if run.Task != "" {
 			return
@@ -96,7 +98,7 @@ func (h *hypervisor) step(at time.Duration, now time.Time, guests []*guest) erro
 	h.checkAt = 0
 	var off []string
 	for _, g := range guests {
-		if run, ok := h.nova.Run(g.server); ok && g.died && run.State == "active" && run.Task == "" {
+		if run, ok := h.nova.Run(g.server); ok && g.died && run.Host == hostCompute && run.State == "active" && run.Task == "" {
 			off = append(off, g.server)
 		}
 	}

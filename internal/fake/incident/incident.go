@@ -104,8 +104,8 @@ func (w *World) furnish(s *scene, now time.Time) error {
 		return err
 	}
 	s.guests = []*guest{
-		{server: workerOneID, node: workerOne, name: workerOneDomain, domain: 1, running: true},
-		{server: workerTwoID, node: workerTwo, name: workerTwoDomain, domain: 2, running: true},
+		{server: workerOneID, node: workerOne, name: workerOneDomain, domain: 1, host: hostCompute, running: true},
+		{server: workerTwoID, node: workerTwo, name: workerTwoDomain, domain: 2, host: hostCompute, running: true},
 	}
 	s.domain = len(s.guests)
 	s.compute = &hypervisor{machine: s.machines[machineCompute], nova: s.nova, rng: s.rng}

@@ -21,12 +21,12 @@ type domain struct {
 // domains are the guests that run. libvirt numbers a domain each time it starts.
 func (s *scene) domains() (all []domain) {
 	for _, g := range s.guests {
-		if !g.running {
+		if !g.running || g.host != hostCompute {
 			g.domain = 0
 		}
 	}
 	for _, g := range s.guests {
-		if !g.running {
+		if !g.running || g.host != hostCompute {
 			continue
 		}
 		if g.domain == 0 {
