@@ -72,15 +72,11 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 	if wanted(fleet.KindNode, fleet.KindLease, fleet.KindPod, fleet.KindEvent, fleet.KindVolume, fleet.KindClaim) {
 		a.addClusters(at.kube)
 	}
-	if wanted(fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap) {
+	if wanted(hostKinds()...) {
 		a.addHosts(at.hosts, c)
 	}
-	if wanted(fleet.KindAgent, fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem) {
-		for _, r := range at.remotes {
-			a.add(agent.New(r, agent.Options{Wishes: a.wishes}), agent.Scope)
-			// Of its own scopes the host is the one that is always there.
-			a.awaited = append(a.awaited, awaited{"host/" + r.Name, host.ScopeHost})
-		}
+	if wanted(append(machineKinds(), fleet.KindAgent)...) {
+		a.addRemotes(at.remotes)
 	}
 	if wanted(fleet.KindDomain) {
 		for _, l := range at.libvirts {
@@ -92,6 +88,21 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 		a.add(audit.New(c.Audit.Path, 0), audit.Scope)
 	}
 	return a
+}
+
+// hostKinds are what the source of a machine sees; machineKinds are all that an agent tells of its machine.
+func hostKinds() []fleet.Kind {
+	return []fleet.Kind{fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap}
+}
+
+func machineKinds() []fleet.Kind { return append(hostKinds(), fleet.KindDomain) }
+
+func (a *assembly) addRemotes(remotes []connect.Remote) {
+	for _, r := range remotes {
+		a.add(agent.New(r, agent.Options{Wishes: a.wishes}), agent.Scope)
+		// Of its own scopes the host is the one that is always there.
+		a.awaited = append(a.awaited, awaited{"host/" + r.Name, host.ScopeHost})
+	}
 }
 
 func (a *assembly) add(s sources.Source, scopes ...string) {
