@@ -181,19 +181,17 @@ func quotaNow(f *fleet.Flavor) string {
 func (a FlavorQuota) without(s *fleet.Snapshot, f *fleet.Flavor) string {
 	const most = 8
 	var names []string
-	n := 0
 	for sv := range fleet.All[*fleet.Server](s, fleet.KindServer) {
 		if f.Made(sv) {
-			if n++; n <= most {
-				names = append(names, sv.Name)
-			}
+			names = append(names, sv.Name)
 		}
 	}
-	if n == 0 {
+	if len(names) == 0 {
 		return "no server that is seen was made with it"
 	}
-	if n > most {
-		names = append(names, fmt.Sprintf("and %d more", n-most))
+	slices.Sort(names)
+	if n := len(names); n > most {
+		names = append(names[:most], fmt.Sprintf("and %d more", n-most))
 	}
 	return "not these, which keep the flavor they were made with until they are resized to it: " + strings.Join(names, ", ")
 }

@@ -30,7 +30,7 @@ func inWords(ctx context.Context, cloud *connect.OpenStack, role, doing string, 
 	}
 	said := *answer
 	said.Message = strings.TrimSuffix(said.Message, ".")
-	words := ""
+	var words string
 	switch answer.Status {
 	case http.StatusForbidden:
 		if strings.Contains(answer.Message, "unlock_override") { // an admin locked it

@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// noHost is what Nova's scheduler says when none is left.
+const noHost = "No valid host was found. There are not enough hosts available."
+
 // move starts a live migration or an evacuation, or answers why not and returns false.
 func (f *Cloud) move(c *call, s *server, d deed, parameters json.RawMessage, now time.Time) bool {
 	called := map[string]string{"live-migration": "os-migrateLive", "evacuate": "evacuate"}[d.name]
@@ -55,9 +58,9 @@ func (f *Cloud) move(c *call, s *server, d deed, parameters json.RawMessage, now
 		a.finish(now, errors.New("Compute service of "+s.Host+" is unavailable at this time."))
 		return true
 	case to == nil:
-		a.finish(now, errors.New("No valid host was found. There are not enough hosts available."))
+		a.finish(now, errors.New(noHost))
 		if evacuates {
-			s.State, s.Fault, s.updated = "error", "No valid host was found. There are not enough hosts available.", now
+			s.State, s.Fault, s.updated = "error", noHost, now
 		}
 		return true
 	}
