@@ -61,7 +61,7 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor) {
 		a.addClouds(at.openstack, c)
 	}
-	if wanted(fleet.KindNode, fleet.KindLease, fleet.KindPod, fleet.KindEvent, fleet.KindVolume, fleet.KindClaim) {
+	if wanted(fleet.KindNode, fleet.KindLease, fleet.KindPod, fleet.KindEvent, fleet.KindVolume, fleet.KindClaim, fleet.KindWorkload, fleet.KindApp) {
 		a.addClusters(at.kube)
 	}
 	if wanted(fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem) {
@@ -97,7 +97,8 @@ func (a *assembly) addClusters(where connect.KubeSearch) {
 		a.absent = append(a.absent, fleet.Observation{Source: "kube", Err: connect.KubeTrouble(looked)})
 	}
 	for _, cluster := range a.clusters {
-		a.add(kube.New(cluster, kube.Options{Agent: agent()}), "nodes", "leases", "pods", "events", "volumes", "claims")
+		a.add(kube.New(cluster, kube.Options{Agent: agent(), Wishes: a.wishes}), "nodes", "leases", "pods", "events", "volumes", "claims",
+			"workloads/deployments", "workloads/statefulsets", "workloads/daemonsets", "apps")
 	}
 }
 

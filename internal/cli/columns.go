@@ -19,6 +19,9 @@ func columnsOf(kind fleet.Kind) []column {
 	case fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindDeed:
 		return hostColumns(kind)
 	}
+	if kind == fleet.KindWorkload || kind == fleet.KindApp {
+		return workColumns(kind)
+	}
 	return kubeColumns(kind)
 }
 

@@ -23,6 +23,8 @@ func kindTable() []kindWord {
 		{fleet.KindHypervisor, []string{"hypervisors", "hypervisor"}},
 		{fleet.KindNode, []string{"nodes", "node"}},
 		{fleet.KindPod, []string{"pods", "pod"}},
+		{fleet.KindWorkload, []string{"workloads", "workload"}},
+		{fleet.KindApp, []string{"apps", "app", "applications"}},
 		{fleet.KindEvent, []string{"events", "event"}},
 		{fleet.KindVolume, []string{"volumes", "volume", "pv", "pvs"}},
 		{fleet.KindClaim, []string{"claims", "claim", "pvc", "pvcs"}},

@@ -120,6 +120,7 @@ type Pod struct {
 	Node      string    `json:"node,omitempty"`
 	Owner     string    `json:"owner,omitempty"` // Kind/name of the controlling owner
 	IP        string    `json:"ip,omitempty"`
+	Local     string    `json:"local,omitempty"` // what of its data lies on the node: emptyDir, hostPath, "emptyDir,hostPath"
 	Run       PodRun    `json:"run"`
 	LastExit  *Exit     `json:"lastExit,omitempty"`
 	Created   time.Time `json:"created,omitzero"`
@@ -151,6 +152,18 @@ type Exit struct {
 
 // Ref of a pod is namespace/name.
 func (p *Pod) Ref() Ref { return Ref{KindPod, p.Source, p.Namespace + "/" + p.Name} }
+
+// KeptByNode reports whether a pod is the node's own: of a DaemonSet, or static, from a file of its kubelet. Nothing is
+// won by removing it from there.
+func (p *Pod) KeptByNode() bool {
+	return strings.HasPrefix(p.Owner, "DaemonSet/") || p.Static()
+}
+
+// Static reports whether a pod only mirrors one that its kubelet has from a file.
+func (p *Pod) Static() bool { return strings.HasPrefix(p.Owner, "Node/") }
+
+// Over reports whether a pod's containers have ended for good.
+func (p *Pod) Over() bool { return p.Run.Phase == "Succeeded" || p.Run.Phase == "Failed" }
 
 // Health is bad when a pod should run and cannot, worth a look when it is not ready yet or going.
 func (p *Pod) Health() Health {

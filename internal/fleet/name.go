@@ -15,6 +15,10 @@ func NameOf(o Object) string {
 		return o.Host + ":" + o.Mount
 	case *Domain:
 		return o.Name
+	case *Workload:
+		return o.Name
+	case *App:
+		return o.Name
 	}
 	return o.Ref().Name
 }

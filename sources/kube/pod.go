@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,37 @@ type podSpec struct {
 	Node       text        `json:"nodeName"`
 	Containers []struct{}  `json:"containers"`
 	Init       []container `json:"initContainers"`
+	Volumes    podVolumes  `json:"volumes"`
+}
+
+// podVolumes is which sorts of data on its node a pod has.
+type podVolumes struct{ emptyDir, hostPath bool }
+
+// UnmarshalJSON reads a list of volumes.
+func (v *podVolumes) UnmarshalJSON(b []byte) error {
+	var all []struct {
+		EmptyDir maybe[struct{}] `json:"emptyDir"`
+		HostPath maybe[struct{}] `json:"hostPath"`
+	}
+	err := json.Unmarshal(b, &all)
+	for i := range all {
+		v.emptyDir = v.emptyDir || all[i].EmptyDir.is
+		v.hostPath = v.hostPath || all[i].HostPath.is
+	}
+	return err
+}
+
+// words is what Pod.Local says of it.
+func (v podVolumes) words() string {
+	switch {
+	case v.emptyDir && v.hostPath:
+		return "emptyDir,hostPath"
+	case v.emptyDir:
+		return "emptyDir"
+	case v.hostPath:
+		return "hostPath"
+	}
+	return ""
 }
 
 type container struct {
@@ -95,6 +127,7 @@ func (p *pod) fact(source string, in *interner) fleet.Object {
 		IP:        ip,
 		Node:      in.of(p.Spec.Node),
 		Owner:     p.Meta.controller(in),
+		Local:     p.Spec.Volumes.words(),
 		Created:   p.Meta.Created.Time,
 		Deleting:  p.Meta.Deleted.Time,
 		LastExit:  p.lastExit(in),

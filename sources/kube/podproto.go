@@ -20,6 +20,8 @@ func (s *podSpec) unmarshal(b []byte) error {
 	r := read(b)
 	for r.next() {
 		switch r.num {
+		case 1:
+			r.fail(s.Volumes.unmarshal(r.data))
 		case 2:
 			more(&s.Containers) // only their number counts
 		case 10:
@@ -27,6 +29,23 @@ func (s *podSpec) unmarshal(b []byte) error {
 		case 20:
 			r.fail(more(&s.Init).unmarshal(r.data))
 		}
+	}
+	return r.err
+}
+
+// unmarshal reads a message Volume: the VolumeSource is 2, in there hostPath 1 and emptyDir 2.
+func (v *podVolumes) unmarshal(b []byte) error {
+	r := read(b)
+	for r.next() {
+		if r.num != 2 {
+			continue
+		}
+		in := read(r.data)
+		for in.next() {
+			v.hostPath = v.hostPath || in.num == 1
+			v.emptyDir = v.emptyDir || in.num == 2
+		}
+		r.fail(in.err)
 	}
 	return r.err
 }
