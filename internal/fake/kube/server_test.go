@@ -157,7 +157,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"GET", "/api/v1/namespaces/a/pods/y", token, 404},
 		{"GET", "/api/v1/nodes", token, 403},
 		{"GET", "/api/v1/secrets", token, 404},
-		{"DELETE", "/api/v1/namespaces/a/pods/x", token, 405},
+		{"PUT", "/api/v1/namespaces/a/pods/x", token, 405},
 		{"GET", "/apis", token, 200},
 		{"GET", "/api/v1", token, 200},
 		{"GET", "/version", token, 200},
