@@ -24,6 +24,9 @@ type Options struct {
 	// Look and Refresh carry the reader's wishes to the sources.
 	Look    func(fleet.Ref)
 	Refresh func(source string)
+	// Follow wishes for the log of a pod's container ("" is the usual one), Read for an object's manifest; zero Refs for none.
+	Follow  func(pod fleet.Ref, container string, previous bool)
+	Read    func(fleet.Ref)
 	Version string
 	Mouse   bool
 }
@@ -45,6 +48,7 @@ type Model struct {
 	said   []string    // commands, newest last
 	hints  [][2]string // keys and words of the footer
 	making bool        // an index for filters is being made
+	wished wished
 }
 
 // screen is what is drawn and from what.
@@ -131,6 +135,7 @@ func (m *Model) await() tea.Cmd {
 
 // Update is Bubble Tea's.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	defer m.wish()
 	m.screen.dirty = true
 	if _, isData := msg.(snapshotMsg); !isData {
 		m.screen.body = nil

@@ -155,5 +155,6 @@ func views() []*view {
 	return []*view{
 		serversView(), workView(), temperaturesView(), disksView(), findingsView(), hostsView(), filesystemsView(), eventsView(), auditView(),
 		podsView(), nodesView(), volumesView(), servicesView(), sourcesView(),
+		workloadsView(), appsView(),
 	}
 }

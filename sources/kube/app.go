@@ -3,6 +3,8 @@ package kube
 import (
 	"errors"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"strata/internal/fleet"
 )
 
@@ -56,7 +58,13 @@ type appDestination struct {
 	Namespace text `json:"namespace"`
 }
 
-func (a *app) head() *meta { return &a.Meta.meta }
+// head also finds the annotation that ends the initial events of a watch, which the notes have taken.
+func (a *app) head() *meta {
+	for _, note := range a.Meta.Notes {
+		a.Meta.Marks.initialEnd = a.Meta.Marks.initialEnd || note.key.is(metav1.InitialEventsAnnotationKey)
+	}
+	return &a.Meta.meta
+}
 
 func (a *app) reset() { *a = app{} }
 

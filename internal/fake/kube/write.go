@@ -166,7 +166,6 @@ func (s *Server) remove(w http.ResponseWriter, a target, options map[string]any)
 			p.Deleting = s.options.Now().Add(time.Duration(grace) * time.Second)
 			s.put(at, "pods", p.Namespace, p.Name, p.render(s.options.Now()), p)
 		}
-		s.renewBudgets(at)
 	})
 	if code != http.StatusOK {
 		answerStatus(w, code, message)
