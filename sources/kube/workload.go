@@ -235,7 +235,18 @@ func (w *workload) status(b []byte) error {
 		case at.available:
 			*available = r.number()
 		case at.conditions:
-			r.fail(more(&s.Conditions).unmarshal(r.data))
+			c, in := more(&s.Conditions), read(r.data)
+			for in.next() {
+				switch in.num {
+				case 1:
+					c.Type = in.data
+				case 2:
+					c.Status = in.data
+				case 5:
+					c.Message = in.data
+				}
+			}
+			r.fail(in.err)
 		}
 	}
 	return r.err
