@@ -109,10 +109,10 @@ func loadOf(s *fleet.Snapshot, node fleet.Ref) (l load) {
 		if p.Owner == "" {
 			l.bare = append(l.bare, name)
 		}
-		if strings.Contains(p.Local, "emptyDir") {
+		if p.Run.Local&fleet.EmptyDir != 0 {
 			l.local = append(l.local, name)
 		}
-		if strings.Contains(p.Local, "hostPath") {
+		if p.Run.Local&fleet.HostPath != 0 {
 			l.fixed = append(l.fixed, name)
 		}
 	}

@@ -70,8 +70,8 @@ func TestDrainOfACordonedNodeIsSeen(t *testing.T) {
 func TestDrainRefusesWhatWouldBeLost(t *testing.T) {
 	pods := fleet.Facts{
 		&fleet.Pod{Source: "kube/p", Namespace: "d", Name: "bare", Node: "w1", Run: fleet.PodRun{Phase: "Running"}},
-		&fleet.Pod{Source: "kube/p", Namespace: "d", Name: "cache", Node: "w1", Owner: "ReplicaSet/cache-1", Local: "emptyDir", Run: fleet.PodRun{Phase: "Running"}},
-		&fleet.Pod{Source: "kube/p", Namespace: "d", Name: "over", Node: "w1", Local: "emptyDir", Run: fleet.PodRun{Phase: "Succeeded"}},
+		&fleet.Pod{Source: "kube/p", Namespace: "d", Name: "cache", Node: "w1", Owner: "ReplicaSet/cache-1", Run: fleet.PodRun{Phase: "Running", Local: fleet.EmptyDir}},
+		&fleet.Pod{Source: "kube/p", Namespace: "d", Name: "over", Node: "w1", Run: fleet.PodRun{Phase: "Succeeded", Local: fleet.EmptyDir}},
 	}
 	s := fleet.NewSnapshot(1, time.Now(), []fleet.Part{
 		{Source: "kube/p", Scope: "nodes", At: time.Now(), Facts: fleet.Facts{&fleet.Node{Source: "kube/p", Name: "w1"}}},

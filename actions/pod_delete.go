@@ -73,20 +73,20 @@ func podOf(s *fleet.Snapshot, plan *Plan, which *string) (*fleet.Pod, bool) {
 		plan.Effects = append(plan.Effects, p.Owner+" makes another one")
 		plan.NoUndo = "the one that replaces it is new; what was in its memory and its emptyDir is lost"
 	}
-	if p.Local != "" {
-		plan.Against = append(plan.Against, localText(p.Local))
+	if p.Run.Local != 0 {
+		plan.Against = append(plan.Against, localText(p.Run.Local))
 	}
 	plan.Against = append(append(plan.Against, old(s, r)...), against(s, plan.Action)...)
 	return p, true
 }
 
 // localText says what becomes of data on the node.
-func localText(local string) string {
+func localText(local fleet.LocalData) string {
 	var says []string
-	if strings.Contains(local, "emptyDir") {
+	if local&fleet.EmptyDir != 0 {
 		says = append(says, "what is in its emptyDir is lost")
 	}
-	if strings.Contains(local, "hostPath") {
+	if local&fleet.HostPath != 0 {
 		says = append(says, "its hostPath data stays on the node, and is not there on another one")
 	}
 	return strings.Join(says, "; ")

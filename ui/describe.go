@@ -73,8 +73,8 @@ func describePod(m *Model, p *fleet.Pod) []line {
 		out = append(out, fact("kept by", or(p.Owner, "nothing: once it is gone it does not come again")))
 	}
 	out = append(out, fact("node", or(p.Node, "none yet")))
-	if p.Local != "" {
-		out = append(out, fact("data on node", p.Local))
+	if p.Run.Local != 0 {
+		out = append(out, fact("data on node", p.Run.Local.String()))
 	}
 	if p.Run.Message != "" {
 		out = append(out, fact("message", p.Run.Message))

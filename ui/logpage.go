@@ -114,13 +114,13 @@ func (m *Model) wish() {
 			}
 		}
 	}
-	if log != m.wished.log && m.o.Follow != nil {
+	if log != m.screen.wished.log && m.o.Follow != nil {
 		m.o.Follow(log.pod, log.container, log.previous)
 	}
-	if manifest != m.wished.manifest && m.o.Read != nil {
+	if manifest != m.screen.wished.manifest && m.o.Read != nil {
 		m.o.Read(manifest)
 	}
-	m.wished.log, m.wished.manifest = log, manifest
+	m.screen.wished.log, m.screen.wished.manifest = log, manifest
 }
 
 // wished is what the sources were told last.

@@ -48,7 +48,6 @@ type Model struct {
 	said   []string    // commands, newest last
 	hints  [][2]string // keys and words of the footer
 	making bool        // an index for filters is being made
-	wished wished
 }
 
 // screen is what is drawn and from what.
@@ -62,7 +61,8 @@ type screen struct {
 	cached string
 	dirty  bool
 	pause  time.Duration // before the next snapshot is taken
-	body   []string      // the lines between header and footer, while only the clock moves
+	wished wished
+	body   []string // the lines between header and footer, while only the clock moves
 }
 
 // place is where the reader was, for going back.

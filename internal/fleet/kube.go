@@ -120,7 +120,6 @@ type Pod struct {
 	Node      string    `json:"node,omitempty"`
 	Owner     string    `json:"owner,omitempty"` // Kind/name of the controlling owner
 	IP        string    `json:"ip,omitempty"`
-	Local     string    `json:"local,omitempty"` // what of its data lies on the node: emptyDir, hostPath, "emptyDir,hostPath"
 	Run       PodRun    `json:"run"`
 	LastExit  *Exit     `json:"lastExit,omitempty"`
 	Created   time.Time `json:"created,omitzero"`
@@ -135,10 +134,40 @@ type PodRun struct {
 	Restarts int32  `json:"restarts,omitempty"`
 	// PodReady is the Ready condition: false also when the node's death made it so. Missing before scheduling.
 	PodReady Opt[bool] `json:"podReady"`
+	Local    LocalData `json:"local,omitempty"`
 	// Reason is the most telling reason there is: a container's waiting or terminated reason, else the pod's, else
 	// that of a false PodScheduled condition.
 	Reason  string `json:"reason,omitempty"`
 	Message string `json:"message,omitempty"`
+}
+
+// LocalData is what of a pod's data lies on its node. It is a byte, as there are many pods.
+type LocalData uint8
+
+// EmptyDir ends with the pod; HostPath stays on the node.
+const (
+	EmptyDir LocalData = 1 << iota
+	HostPath
+)
+
+// String names the volumes as Kubernetes does: emptyDir, hostPath, or both with a comma.
+func (l LocalData) String() string {
+	return [...]string{"", "emptyDir", "hostPath", "emptyDir,hostPath"}[l&3]
+}
+
+// MarshalText writes what String does.
+func (l LocalData) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (l *LocalData) UnmarshalText(b []byte) error {
+	*l = 0
+	if strings.Contains(string(b), "emptyDir") {
+		*l |= EmptyDir
+	}
+	if strings.Contains(string(b), "hostPath") {
+		*l |= HostPath
+	}
+	return nil
 }
 
 // Exit is how a container ended the last time.

@@ -23,7 +23,7 @@ type podSpec struct {
 }
 
 // podVolumes is which sorts of data on its node a pod has.
-type podVolumes struct{ emptyDir, hostPath bool }
+type podVolumes struct{ local fleet.LocalData }
 
 // UnmarshalJSON reads a list of volumes.
 func (v *podVolumes) UnmarshalJSON(b []byte) error {
@@ -33,23 +33,14 @@ func (v *podVolumes) UnmarshalJSON(b []byte) error {
 	}
 	err := json.Unmarshal(b, &all)
 	for i := range all {
-		v.emptyDir = v.emptyDir || all[i].EmptyDir.is
-		v.hostPath = v.hostPath || all[i].HostPath.is
+		if all[i].EmptyDir.is {
+			v.local |= fleet.EmptyDir
+		}
+		if all[i].HostPath.is {
+			v.local |= fleet.HostPath
+		}
 	}
 	return err
-}
-
-// words is what Pod.Local says of it.
-func (v podVolumes) words() string {
-	switch {
-	case v.emptyDir && v.hostPath:
-		return "emptyDir,hostPath"
-	case v.emptyDir:
-		return "emptyDir"
-	case v.hostPath:
-		return "hostPath"
-	}
-	return ""
 }
 
 type container struct {
@@ -127,7 +118,6 @@ func (p *pod) fact(source string, in *interner) fleet.Object {
 		IP:        ip,
 		Node:      in.of(p.Spec.Node),
 		Owner:     p.Meta.controller(in),
-		Local:     p.Spec.Volumes.words(),
 		Created:   p.Meta.Created.Time,
 		Deleting:  p.Meta.Deleted.Time,
 		LastExit:  p.lastExit(in),
@@ -136,6 +126,7 @@ func (p *pod) fact(source string, in *interner) fleet.Object {
 			Ready:    p.ready(),
 			Total:    p.total(),
 			Restarts: p.restarts(),
+			Local:    p.Spec.Volumes.local,
 			Message:  in.message(why.message),
 		},
 	}

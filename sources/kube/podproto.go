@@ -1,5 +1,7 @@
 package kube
 
+import "strata/internal/fleet"
+
 // unmarshal reads a message Pod.
 func (p *pod) unmarshal(b []byte) error {
 	r := read(b)
@@ -33,7 +35,8 @@ func (s *podSpec) unmarshal(b []byte) error {
 	return r.err
 }
 
-// unmarshal reads a message Volume: the VolumeSource is 2, in there hostPath 1 and emptyDir 2.
+// unmarshal reads a message Volume: the VolumeSource is 2, in there hostPath 1 and emptyDir 2. Only one of its fields is
+// set.
 func (v *podVolumes) unmarshal(b []byte) error {
 	r := read(b)
 	for r.next() {
@@ -41,9 +44,13 @@ func (v *podVolumes) unmarshal(b []byte) error {
 			continue
 		}
 		in := read(r.data)
-		for in.next() {
-			v.hostPath = v.hostPath || in.num == 1
-			v.emptyDir = v.emptyDir || in.num == 2
+		if in.next() {
+			switch in.num {
+			case 1:
+				v.local |= fleet.HostPath
+			case 2:
+				v.local |= fleet.EmptyDir
+			}
 		}
 		r.fail(in.err)
 	}

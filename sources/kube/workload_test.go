@@ -96,7 +96,7 @@ func TestLocalDataOfPodsIsReadFromProtobufAndJSON(t *testing.T) {
 		},
 	} {
 		p := &corev1.Pod{ObjectMeta: podMeta(), Spec: corev1.PodSpec{Volumes: volumes}}
-		if got := both(t, "pods", p).(*fleet.Pod).Local; got != want {
+		if got := both(t, "pods", p).(*fleet.Pod).Run.Local.String(); got != want {
 			t.Errorf("local data %q, want %q", got, want)
 		}
 	}
