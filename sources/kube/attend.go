@@ -31,8 +31,13 @@ type attendant struct {
 	page fleet.Ref // whose manifest was told last
 }
 
-// manifestEvery is how often a manifest that is looked at is read again.
-const manifestEvery = 5 * time.Second
+const (
+	// manifestEvery is how often a manifest that is looked at is read again.
+	manifestEvery = 5 * time.Second
+	// confirmEvery is the least time between two times that the server is asked whether it is there: a reader who moves
+	// through a table wakes the source with each row.
+	confirmEvery = time.Second
+)
 
 func (a *attendant) run(ctx context.Context) {
 	defer func() {
@@ -43,6 +48,9 @@ func (a *attendant) run(ctx context.Context) {
 	wishes := a.source.options.Wishes
 	ticker := time.NewTicker(manifestEvery)
 	defer ticker.Stop()
+	confirm := time.NewTimer(confirmEvery)
+	defer confirm.Stop()
+	confirmed, owed := time.Time{}, false
 	for {
 		select {
 		case <-ctx.Done():
@@ -50,7 +58,13 @@ func (a *attendant) run(ctx context.Context) {
 		case <-wishes.Wake(a.source.name):
 			a.follow(ctx)
 			a.read(ctx)
-			a.confirm(ctx)
+			owed = true
+			confirm.Reset(max(0, confirmEvery-time.Since(confirmed)))
+		case <-confirm.C:
+			if owed {
+				a.confirm(ctx)
+				confirmed, owed = time.Now(), false
+			}
 		case <-ticker.C:
 			a.read(ctx)
 		}
