@@ -55,6 +55,9 @@ func (a DrainNode) Plan(s *fleet.Snapshot) Plan {
 	if len(load.fixed) > 0 {
 		p.Against = append(p.Against, some(load.fixed)+" keep data in a hostPath, which stays on this node")
 	}
+	if part, known := s.Part(a.Source, "pods"); known && part.Err != "" {
+		p.Against = append(p.Against, "not all of its pods are seen: "+part.Err)
+	}
 	if notReady(n) {
 		p.Against = append(p.Against, "it is not ready: evicted pods stay Terminating until its kubelet is back")
 	}

@@ -156,3 +156,15 @@ func TestKubernetesScreens(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsNotInstalledIsNoFailure(t *testing.T) {
+	m := kubeModel(t)
+	m.store.Put(fleet.Observation{Source: "kube/home", Scope: "apps", At: at, Facts: fleet.Facts{}})
+	m.see(t, "log")
+	m.store.Put(fleet.Observation{Source: "kube/home", Scope: "apps", At: at, Err: &fleet.Trouble{Doing: "looking for Argo CD in cluster home", Fix: "it is looked for again each minute", Unconfigured: true}})
+	m.see(t, "log")
+	press(t, m.Model, ":", "a", "p", "p", "s", "enter")
+	if s := screenOf(t, m.Model); strings.Contains(s, "failing") || !strings.Contains(s, "looking for Argo CD") {
+		t.Errorf("the screen says\n%s", s)
+	}
+}
