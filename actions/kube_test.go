@@ -396,8 +396,8 @@ func TestScaleAndBack(t *testing.T) {
 
 // argo plays the application controller once something was asked for.
 func (l *kubeLab) argo(phase string) {
-	l.api.BeforeWrite(func(_, path string) {
-		go l.api.ChangeApp("argocd", "shop", func(a *fake.App) {
+	l.api.AfterWrite(func(_, path string) {
+		l.api.ChangeApp("argocd", "shop", func(a *fake.App) {
 			now := time.Now()
 			if a.Refresh != "" || a.Asked {
 				a.Reconciled = now

@@ -131,8 +131,8 @@ APPS=/apis/argoproj.io/v1alpha1/namespaces/default/applications
 # controller plays Argo CD's once: it takes up what was asked for.
 controller() { # PHASE
 	local now
-	now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 	until_true 30 asked || return
+	now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 	kube PATCH $APPS/shop '{"metadata": {"annotations": {"argocd.argoproj.io/refresh": null}}, "operation": null, "status": {
 		"reconciledAt": "'"$now"'", "sync": {"status": "Synced"}, "health": {"status": "Healthy"},
 		"operationState": {"phase": "'"$1"'", "startedAt": "'"$now"'", "finishedAt": "'"$now"'", "message": "successfully synced"}}}' >/dev/null

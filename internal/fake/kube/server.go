@@ -59,6 +59,7 @@ type Server struct {
 type acts struct {
 	deniedVerbs map[string]bool // "patch nodes"
 	beforeWrite func(method, path string)
+	afterWrite  func(method, path string)
 	logs        map[string][]written
 	followed    map[[3]string]int
 	hasApps     bool

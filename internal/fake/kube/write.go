@@ -55,6 +55,13 @@ func (s *Server) BeforeWrite(do func(method, path string)) {
 	s.beforeWrite = do
 }
 
+// AfterWrite has something done after each writing request was carried out, before it is answered; nil is nothing.
+func (s *Server) AfterWrite(do func(method, path string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.afterWrite = do
+}
+
 // verbRefused is the message of a 403 for one verb, "" when it may pass.
 func (s *Server) verbRefused(verb string, a target) string {
 	s.mu.Lock()
@@ -80,10 +87,13 @@ func (u unheard) WriteHeader(int)             {}
 // write carries out a request that changes something.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, a target) {
 	s.mu.Lock()
-	before := s.beforeWrite
+	before, after := s.beforeWrite, s.afterWrite
 	s.mu.Unlock()
 	if before != nil {
 		before(r.Method, r.URL.Path)
+	}
+	if after != nil {
+		defer after(r.Method, r.URL.Path)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, 3<<20))
 	var in map[string]any
