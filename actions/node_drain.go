@@ -83,12 +83,11 @@ func (a DrainNode) command() []string {
 
 // load is what is on a node, by what a drain does to it.
 type load struct {
-	going  []string // evicted
-	stay   []string // of DaemonSets, and static ones
-	bare   []string // without a controller, among those that go
-	local  []string // with data in an emptyDir, among those that go
-	fixed  []string // with data in a hostPath, among those that go
-	leaves int      // of going, those that are being deleted already
+	going []string // evicted
+	stay  []string // of DaemonSets, and static ones
+	bare  []string // without a controller, among those that go
+	local []string // with data in an emptyDir, among those that go
+	fixed []string // with data in a hostPath, among those that go
 }
 
 // loadOf sorts the pods of a node.
@@ -103,9 +102,6 @@ func loadOf(s *fleet.Snapshot, node fleet.Ref) (l load) {
 			continue
 		}
 		l.going = append(l.going, name)
-		if !p.Deleting.IsZero() {
-			l.leaves++
-		}
 		if p.Over() {
 			continue // nothing of it runs, and nothing is lost
 		}
