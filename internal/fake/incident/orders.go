@@ -49,8 +49,13 @@ func (c *cluster) hear() {
 	}
 }
 
-// report is what the controllers say of the workloads.
+// report is what the controllers say of the workloads. What has not changed is not said: every change wakes whoever
+// watches.
 func (c *cluster) report(pods []kube.Pod) {
+	said := map[string]kube.Workload{}
+	for _, k := range c.kube.Workloads() {
+		said[k.Kind+"/"+k.Namespace+"/"+k.Name] = k
+	}
 	for i := range c.work {
 		w := &c.work[i]
 		if w.kind == static {
@@ -71,6 +76,10 @@ func (c *cluster) report(pods []kube.Pod) {
 			}
 		}
 		s.Available = s.Ready
+		before := said[w.typ()+"/"+w.namespace+"/"+w.name]
+		if s.Observed = before.Generation; s == before.Status {
+			continue
+		}
 		c.kube.ChangeWorkload(w.typ(), w.namespace, w.name, func(k *kube.Workload) {
 			s.Observed = k.Generation
 			k.Status = s
