@@ -10,9 +10,11 @@ import (
 	"syscall"
 
 	"strata/internal/fleet"
+	"strata/internal/wire"
 )
 
-// Audit is the append-only log of what was done through strata, a JSON line for each step. A line is on the disk when
+// Audit is the append-only log of what was done through strata, a JSON line for each step, in which nothing is raw that
+// a terminal would obey. A line is on the disk when
 // Append returns; when it cannot be written nothing is done.
 type Audit struct {
 	mu   sync.Mutex
@@ -69,6 +71,7 @@ func (a *Audit) Append(d fleet.Deed) error {
 	if err != nil {
 		return fmt.Errorf("writing the audit log: %w", err)
 	}
+	line = wire.Printable(line)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.torn {

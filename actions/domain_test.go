@@ -131,6 +131,7 @@ func (l *virtLab) seen(t *testing.T, uuid string, ok func(*fleet.Domain) bool) {
 }
 
 func TestADomainIsShutDownStartedAndDestroyed(t *testing.T) {
+	t.Parallel()
 	l := startVirt(t, 20*time.Second)
 	for _, step := range []struct{ action, want, ask string }{
 		{"domain-shutdown", "shut off (shutdown)", ""},
@@ -157,6 +158,7 @@ func TestADomainIsShutDownStartedAndDestroyed(t *testing.T) {
 }
 
 func TestADomainIsOnlyTreatedAsItsStateAllows(t *testing.T) {
+	t.Parallel()
 	l := startVirt(t, 20*time.Second)
 	check := func(state string, refused map[string]string) {
 		t.Helper()
@@ -200,6 +202,7 @@ func TestADomainIsOnlyTreatedAsItsStateAllows(t *testing.T) {
 }
 
 func TestPlansOnDomainsOfNovaSayWhatNovaWillDo(t *testing.T) {
+	t.Parallel()
 	l := startVirt(t, 20*time.Second)
 	for name, want := range map[string]string{
 		"domain-shutdown": "nova will see this as a stop", "domain-destroy": "nova will see this as a crash", "domain-start": "server-start",
@@ -217,6 +220,7 @@ func TestPlansOnDomainsOfNovaSayWhatNovaWillDo(t *testing.T) {
 }
 
 func TestResumeAfterAnIOError(t *testing.T) {
+	t.Parallel()
 	l := startVirt(t, 20*time.Second)
 	set := func(word string) {
 		if _, err := l.machine.ChangeDomain(plainDomain, func(d *machine.Domain) {
@@ -261,6 +265,7 @@ func (l *virtLab) tunes(t *testing.T, uuid string) (live, kept map[string]uint64
 }
 
 func TestALimitIsSetAndTakenBackExactly(t *testing.T) {
+	t.Parallel()
 	l := startVirt(t, 20*time.Second)
 	for name, c := range map[string]struct {
 		uuid string
@@ -311,6 +316,7 @@ func TestALimitIsSetAndTakenBackExactly(t *testing.T) {
 }
 
 func TestALimitThatCannotHoldIsRefused(t *testing.T) {
+	t.Parallel()
 	l := startVirt(t, 20*time.Second)
 	for want, args := range map[string]Args{
 		"not both":         {"ops": "10", "reads": "5", "for": "live"},
@@ -331,6 +337,7 @@ func TestALimitThatCannotHoldIsRefused(t *testing.T) {
 }
 
 func TestALostAnswerOfLibvirtIsNotAFailure(t *testing.T) {
+	t.Parallel()
 	l := startVirt(t, 20*time.Second)
 	a := l.make(t, "domain-shutdown", plainDomain, nil)
 	l.machine.BreakLibvirt(machine.Loses)
@@ -341,6 +348,7 @@ func TestALostAnswerOfLibvirtIsNotAFailure(t *testing.T) {
 }
 
 func TestARefusalByLibvirtIsAFailure(t *testing.T) {
+	t.Parallel()
 	l := startVirt(t, 20*time.Second)
 	a := l.make(t, "domain-shutdown", plainDomain, nil)
 	l.machine.BreakLibvirt(machine.Denied)
@@ -354,6 +362,7 @@ func TestARefusalByLibvirtIsAFailure(t *testing.T) {
 }
 
 func TestADiskIsCheckedAndRepairedAfterACopy(t *testing.T) {
+	t.Parallel()
 	l := startVirt(t, 20*time.Second)
 	if _, err := l.machine.ChangeDomain(plainDomain, func(d *machine.Domain) {
 		d.State, d.Reason, d.Disks[0].Corruptions = "shut off", "shutdown", 3
@@ -382,6 +391,7 @@ func TestADiskIsCheckedAndRepairedAfterACopy(t *testing.T) {
 }
 
 func TestNoRepairWithoutRoomForTheCopy(t *testing.T) {
+	t.Parallel()
 	l := startVirt(t, 20*time.Second)
 	if _, err := l.machine.ChangeDomain(novaDomain, func(d *machine.Domain) {
 		d.State, d.Reason, d.Disks[0].Corruptions = "shut off", "shutdown", 1

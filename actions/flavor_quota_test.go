@@ -33,6 +33,7 @@ func (l *lab) quota(t *testing.T, args Args) Action {
 }
 
 func TestDiskLimitsOfAFlavorAreSetAndPutBackExactly(t *testing.T) {
+	t.Parallel()
 	l := start(t, 20*time.Second)
 	had := map[string]string{"quota:disk_total_bytes_sec": "0200", "hw:disk_bus": "virtio", "other": "stays"}
 	l.cloud.AddFlavor(nova.Flavor{Name: "m1.medium", VCPUs: 2, RAMMiB: 4096, DiskGiB: 40, Extra: had})
@@ -77,6 +78,7 @@ func TestDiskLimitsOfAFlavorAreSetAndPutBackExactly(t *testing.T) {
 }
 
 func TestOnlyAnAdminSetsDiskLimits(t *testing.T) {
+	t.Parallel()
 	l := startAs(t, "alice", 20*time.Second)
 	_, _, err := l.do(t, l.quota(t, Args{"write_bytes_sec": "2M"}))
 	if err == nil || !strings.Contains(err.Error(), "os-flavor-extra-specs:create") || !strings.Contains(err.Error(), "alice has the role member in project demo, and this needs admin") {
@@ -85,6 +87,7 @@ func TestOnlyAnAdminSetsDiskLimits(t *testing.T) {
 }
 
 func TestALostAnswerOfDiskLimitsIsSeen(t *testing.T) {
+	t.Parallel()
 	l := start(t, 20*time.Second)
 	l.cloud.Break(nova.Nova, nova.Only("/flavors/"+l.flavor(t).ID+"/os-extra_specs", nova.LoseAnswer()))
 	_, said, err := l.do(t, l.quota(t, Args{"read_bytes_sec": "1Mi"}))

@@ -56,6 +56,7 @@ func bare(t *testing.T) (*Runner, string) {
 }
 
 func TestAbortStopsAndSaysWhatIsLeft(t *testing.T) {
+	t.Parallel()
 	r, path := bare(t)
 	act := slow{Name_: "a"}
 	ok, err := r.Approve(act.Plan(nil), "")
@@ -81,6 +82,7 @@ func TestAbortStopsAndSaysWhatIsLeft(t *testing.T) {
 }
 
 func TestAnAnswerIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
 	r, path := bare(t)
 	ok, err := r.Approve(slow{"a", "boot: ok"}.Plan(nil), "")
 	if err != nil {
@@ -99,6 +101,7 @@ func TestAnAnswerIsNotWaitedFor(t *testing.T) {
 }
 
 func TestTwoRunnersDoNotActOnOneTarget(t *testing.T) {
+	t.Parallel()
 	first, _ := bare(t)
 	second, path := bare(t)
 	second.Locks, second.Who = first.Locks, "somebody else"
@@ -155,6 +158,7 @@ func TestAClosedRunnerApprovesNothing(t *testing.T) {
 
 // Each action comes back from the audit log as it went in, and says its name; each name and key is there once.
 func TestEveryOfferDecodes(t *testing.T) {
+	t.Parallel()
 	names, keys := map[string]bool{}, map[string]bool{}
 	for _, o := range Offers() {
 		if names[o.Name] || o.Name == "" || o.Title == "" || o.Kind == "" {
@@ -210,6 +214,7 @@ func fill(v reflect.Value) {
 }
 
 func TestAnOfferTakesItsOwnValuesOnly(t *testing.T) {
+	t.Parallel()
 	o := Offer{Name: "x", Params: []Param{{Name: "n", Suggest: func(*fleet.Snapshot, fleet.Ref) []string { return []string{"4", "8"} }}, {Name: "m"}}, New: func(r fleet.Ref, a Args) (Action, error) {
 		return slow{r.Name, a["n"] + "," + a["m"]}, nil
 	}}
@@ -225,6 +230,7 @@ func TestAnOfferTakesItsOwnValuesOnly(t *testing.T) {
 }
 
 func TestTheUndoStandsInTheLog(t *testing.T) {
+	t.Parallel()
 	r, path := bare(t)
 	ok, _ := r.Approve(slow{"a", "x"}.Plan(nil), "")
 	if err := r.Run(t.Context(), ok, func(Progress) {}); err != nil {
@@ -239,6 +245,7 @@ func TestTheUndoStandsInTheLog(t *testing.T) {
 
 // The first leg of read-only: without hands no action can do anything, whatever it is made of.
 func TestNoActionActsWithoutHands(t *testing.T) {
+	t.Parallel()
 	for _, o := range Offers() {
 		filled := reflect.New(reflect.TypeOf(must(o.decode([]byte(`{}`))))).Elem()
 		fill(filled)

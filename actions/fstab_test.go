@@ -14,6 +14,7 @@ import (
 
 // Whatever else is in the file stays, byte for byte, and the way back gives the file that was there.
 func TestOnlyOneLineChanges(t *testing.T) {
+	t.Parallel()
 	const line = "UUID=1-2\tnone swap sw,pri=5 0 0"
 	pool := []string{"", "# a comment", "##" + line, "# " + line + "x", "/dev/sda1 / ext4 defaults 0 1", "  UUID=1-2\tnone swap sw 0 0", "/dev/\xff bad bytes", "\t"}
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -44,6 +45,7 @@ func TestOnlyOneLineChanges(t *testing.T) {
 }
 
 func TestALineThatMovedIsNotGuessed(t *testing.T) {
+	t.Parallel()
 	for _, text := range []string{"", "a\nc\n", "b c\n", "b\nb\n", "#b\n", "b\n b \r\n"} {
 		if got, err := changeLines([]byte(text), lineChange{"b", true}); err == nil {
 			t.Errorf("%q became %q", text, got)
@@ -67,6 +69,7 @@ func FuzzChangeLines(f *testing.F) {
 }
 
 func TestFstabIsReplacedWhole(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	m := connect.Machine{Name: "alpha", Root: root}
 	real := filepath.Join(root, "etc", "real", "fstab")

@@ -146,6 +146,7 @@ func (l *kubeLab) writes() (n int) {
 }
 
 func TestCordonAndBack(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second)
 	l.refused(t, UncordonNode{l.source, "w1"}, "not cordoned")
 	l.refused(t, CordonNode{l.source, "w9"}, "no such node")
@@ -164,6 +165,7 @@ func TestCordonAndBack(t *testing.T) {
 }
 
 func TestALostAnswerOfThePatchIsSeenAndNotSentAgain(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second)
 	p := CordonNode{l.source, "w1"}.Plan(l.store.Snapshot())
 	ok, err := l.runner.Approve(p, "")
@@ -180,6 +182,7 @@ func TestALostAnswerOfThePatchIsSeenAndNotSentAgain(t *testing.T) {
 }
 
 func TestForbiddenIsSaidWithTheGrant(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second)
 	l.api.DenyVerb("patch", "nodes")
 	l.api.DenyVerb("patch", "deployments/scale")
@@ -204,6 +207,7 @@ func TestForbiddenIsSaidWithTheGrant(t *testing.T) {
 }
 
 func TestAChangeInBetweenIsTriedAgainAndAnotherOperatorIsNamed(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second)
 	first := true
 	l.api.BeforeWrite(func(string, string) {
@@ -228,6 +232,7 @@ func TestAChangeInBetweenIsTriedAgainAndAnotherOperatorIsNamed(t *testing.T) {
 }
 
 func TestTaintAndBack(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second)
 	l.api.ChangeNode("w1", func(n *fake.Node) { n.Taints = []fake.Taint{{Key: "old", Value: "v", Effect: "NoSchedule"}} })
 	l.until(t, func(s *fleet.Snapshot) bool {
@@ -256,6 +261,7 @@ func TestTaintAndBack(t *testing.T) {
 }
 
 func TestDeletePodIsSeenGone(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second)
 	pod := l.api.Pods()[0]
 	name := pod.Namespace + "/" + pod.Name
@@ -276,6 +282,7 @@ func TestDeletePodIsSeenGone(t *testing.T) {
 }
 
 func TestForceDeleteNeedsProofThatTheMachineIsOff(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	pod := &fleet.Pod{Source: "kube/p", Namespace: "d", Name: "db-0", UID: "u", Node: "w1", Owner: "StatefulSet/db", Run: fleet.PodRun{Phase: "Running"}}
 	node := &fleet.Node{Source: "kube/p", Name: "w1"}
@@ -311,6 +318,7 @@ func TestForceDeleteNeedsProofThatTheMachineIsOff(t *testing.T) {
 }
 
 func TestForceDelete(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second)
 	l.api.AddPod(fake.Pod{Namespace: "shop", Name: "never", Phase: "Pending", Owner: "StatefulSet/never"})
 	l.until(t, func(s *fleet.Snapshot) bool {
@@ -322,6 +330,7 @@ func TestForceDelete(t *testing.T) {
 }
 
 func TestRestartIsSeenWhenItIsRolledOut(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second)
 	before := map[string]bool{}
 	for _, p := range l.api.Pods() {
@@ -345,6 +354,7 @@ func TestRestartIsSeenWhenItIsRolledOut(t *testing.T) {
 }
 
 func TestARestartThatGetsStuckIsAFailure(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second)
 	for _, n := range []string{"w1", "w2"} {
 		l.api.ChangeNode(n, func(n *fake.Node) { n.Unschedulable = true })
@@ -365,6 +375,7 @@ func TestARestartThatGetsStuckIsAFailure(t *testing.T) {
 }
 
 func TestScaleAndBack(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second)
 	l.api.AddAutoscaler(fake.Autoscaler{Namespace: "shop", Name: "web-hpa", Kind: "Deployment", Target: "web", Min: 2, Max: 9})
 	l.refused(t, ScaleWorkload{Source: l.source, Workload: "shop/deployment/web", Replicas: 3}, "wants 3 already")
@@ -423,6 +434,7 @@ func (l *kubeLab) untilApp(t *testing.T, ok func(*fleet.App) bool) {
 }
 
 func TestApplicationsAreRefreshedAndSynced(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second, withApp)
 	l.untilApp(t, func(*fleet.App) bool { return true })
 	l.argo("Succeeded")
@@ -440,6 +452,7 @@ func TestApplicationsAreRefreshedAndSynced(t *testing.T) {
 }
 
 func TestASyncThatFailsIsAFailureAndOneAtATime(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second, withApp)
 	l.untilApp(t, func(*fleet.App) bool { return true })
 	l.argo("Failed")
@@ -457,6 +470,7 @@ func TestASyncThatFailsIsAFailureAndOneAtATime(t *testing.T) {
 }
 
 func TestTheAuditLogHasWhatWasDone(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second)
 	l.must(t, ScaleWorkload{Source: l.source, Workload: "shop/deployment/web", Replicas: 4})
 	d := l.deeds(t)[0]

@@ -24,6 +24,7 @@ func on(api *fake.Server, node string) (names []string) {
 }
 
 func TestDrainMovesPodsAndLeavesDaemons(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second, func(api *fake.Server) {
 		api.AddPod(fake.Pod{Namespace: "sys", Name: "agent-1", Node: "w1", Owner: "DaemonSet/agent"})
 		api.AddPod(fake.Pod{Namespace: "sys", Name: "etcd-w1", Node: "w1", Owner: "Node/w1"})
@@ -59,6 +60,7 @@ func TestDrainMovesPodsAndLeavesDaemons(t *testing.T) {
 }
 
 func TestDrainOfACordonedNodeIsSeen(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second)
 	l.must(t, CordonNode{l.source, "w1"})
 	p, _ := l.must(t, l.drain())
@@ -68,6 +70,7 @@ func TestDrainOfACordonedNodeIsSeen(t *testing.T) {
 }
 
 func TestDrainRefusesWhatWouldBeLost(t *testing.T) {
+	t.Parallel()
 	pods := fleet.Facts{
 		&fleet.Pod{Source: "kube/p", Namespace: "d", Name: "bare", Node: "w1", Run: fleet.PodRun{Phase: "Running"}},
 		&fleet.Pod{Source: "kube/p", Namespace: "d", Name: "cache", Node: "w1", Owner: "ReplicaSet/cache-1", Run: fleet.PodRun{Phase: "Running", Local: fleet.EmptyDir}},
@@ -115,6 +118,7 @@ func guarded(api *fake.Server) {
 }
 
 func TestDrainWaitsForABudgetAndSaysWhich(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second, guarded)
 	_, err := held(t, l, func() {
 		l.api.AddBudget(fake.Budget{Namespace: "shop", Name: "web-pdb", Workload: "web", MinAvailable: 1})
@@ -125,6 +129,7 @@ func TestDrainWaitsForABudgetAndSaysWhich(t *testing.T) {
 }
 
 func TestAnAbortedDrainSaysWhatIsLeft(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second, guarded)
 	before := len(on(l.api, "w1"))
 	said, err := held(t, l, func() { l.runner.Abort(l.drain().Target()) })
@@ -147,6 +152,7 @@ func TestAnAbortedDrainSaysWhatIsLeft(t *testing.T) {
 func itoa(n int) string { return string(rune('0' + n)) }
 
 func TestADrainEndsWithItsTime(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second, guarded)
 	a := l.drain()
 	a.Timeout = 2 * time.Second
@@ -157,6 +163,7 @@ func TestADrainEndsWithItsTime(t *testing.T) {
 }
 
 func TestALostEvictionIsNotSentAgain(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second)
 	l.api.Break("pods/eviction", fake.Fault{Lose: true})
 	want := len(on(l.api, "w1"))
@@ -173,6 +180,7 @@ func TestALostEvictionIsNotSentAgain(t *testing.T) {
 }
 
 func TestADrainThatMayNotEvictSaysTheGrantAndWhatIsLeft(t *testing.T) {
+	t.Parallel()
 	l := kubeStart(t, 20*time.Second)
 	l.api.DenyVerb("create", "pods/eviction")
 	_, _, err := l.do(t, l.drain())

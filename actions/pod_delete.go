@@ -64,8 +64,8 @@ func podOf(s *fleet.Snapshot, plan *Plan, which *string) (*fleet.Pod, bool) {
 	}
 	*which = p.UID
 	plan.Now = p.Health().Word
-	switch {
-	case p.Owner == "":
+	switch p.Owner {
+	case "":
 		plan.Ask = p.Name
 		plan.Effects = append(plan.Effects, "nothing makes it again: it has no controller")
 		plan.NoUndo = "its manifest must be applied again; y shows it"

@@ -34,6 +34,7 @@ func far(t *testing.T, script, allow string) *Runner {
 }
 
 func TestAnActionIsDoneByTheAgentOverThere(t *testing.T) {
+	t.Parallel()
 	const hello = `echo '{"hello":{"protocol":1}}'; read start; read do; `
 	for name, c := range map[string]struct {
 		script, allow string
@@ -71,6 +72,7 @@ func TestAnActionIsDoneByTheAgentOverThere(t *testing.T) {
 }
 
 func TestAbortReachesTheAgentOverThere(t *testing.T) {
+	t.Parallel()
 	r := far(t, `echo '{"hello":{"protocol":1}}'; read start; read do; echo '{"did":{"phase":"begin","share":0.5}}'; read abort
 		case "$abort" in *abort*) echo '{"did":{"phase":"aborted","says":"300 MB are left"}}';; esac`, "")
 	act := slow{Name_: "x"}

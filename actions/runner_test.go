@@ -142,6 +142,7 @@ func (l *lab) run(t *testing.T) ([]Progress, error) {
 }
 
 func TestStartIsDoneWhenItIsSeen(t *testing.T) {
+	t.Parallel()
 	l := start(t, 20*time.Second)
 	p := l.plan()
 	if got, want := strings.Join(p.Command, " "), "openstack --os-cloud home server start "+l.id; got != want {
@@ -174,6 +175,7 @@ func TestStartIsDoneWhenItIsSeen(t *testing.T) {
 }
 
 func TestStartIsRefused(t *testing.T) {
+	t.Parallel()
 	l := start(t, 20*time.Second)
 	for name, c := range map[string]struct {
 		change func()
@@ -202,6 +204,7 @@ func TestStartIsRefused(t *testing.T) {
 }
 
 func TestStartIsRefusedWhileNovaComputeIsDown(t *testing.T) {
+	t.Parallel()
 	s := fleet.NewSnapshot(1, time.Now(), []fleet.Part{
 		{Source: "openstack/home", Scope: "servers", Facts: fleet.Facts{&fleet.Server{Source: "openstack/home", ID: "a", Name: "w", Run: fleet.ServerRun{Status: "SHUTOFF", VMState: "stopped"}, Place: fleet.Place{Host: "compute"}}}},
 		{Source: "openstack/home", Scope: "services", Facts: fleet.Facts{&fleet.ComputeService{Source: "openstack/home", Binary: "nova-compute", Host: "compute", State: "down"}}},
@@ -213,6 +216,7 @@ func TestStartIsRefusedWhileNovaComputeIsDown(t *testing.T) {
 }
 
 func TestTheWorldMovedBetweenPlanAndRun(t *testing.T) {
+	t.Parallel()
 	l := start(t, 20*time.Second)
 	ok, err := l.runner.Approve(l.plan(), "")
 	if err != nil {
@@ -233,6 +237,7 @@ func TestTheWorldMovedBetweenPlanAndRun(t *testing.T) {
 }
 
 func TestALostAnswerIsNotAFailure(t *testing.T) {
+	t.Parallel()
 	l := start(t, 20*time.Second)
 	l.cloud.Break(nova.Nova, nova.Only("/servers/"+l.id+"/action", nova.LoseAnswer()))
 	said, err := l.run(t)
@@ -248,6 +253,7 @@ func TestALostAnswerIsNotAFailure(t *testing.T) {
 }
 
 func TestAcceptedButNotSeen(t *testing.T) {
+	t.Parallel()
 	l := start(t, time.Second)
 	ok, err := l.runner.Approve(l.plan(), "")
 	if err != nil {
@@ -264,6 +270,7 @@ func TestAcceptedButNotSeen(t *testing.T) {
 }
 
 func TestARefusalByNovaIsAFailure(t *testing.T) {
+	t.Parallel()
 	l := start(t, 20*time.Second)
 	ok, err := l.runner.Approve(l.plan(), "")
 	if err != nil {
@@ -279,6 +286,7 @@ func TestARefusalByNovaIsAFailure(t *testing.T) {
 }
 
 func TestNothingIsDoneWithoutAnAuditLog(t *testing.T) {
+	t.Parallel()
 	l := start(t, 20*time.Second)
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -296,6 +304,7 @@ func TestNothingIsDoneWithoutAnAuditLog(t *testing.T) {
 }
 
 func TestOneActionAtATimeForEachTarget(t *testing.T) {
+	t.Parallel()
 	l := start(t, 20*time.Second)
 	ok, err := l.runner.Approve(l.plan(), "")
 	if err != nil {
@@ -316,6 +325,7 @@ func TestOneActionAtATimeForEachTarget(t *testing.T) {
 }
 
 func TestAnApprovalOfAnotherRunnerIsWorthNothing(t *testing.T) {
+	t.Parallel()
 	l := start(t, 20*time.Second)
 	if err := l.runner.Run(t.Context(), Approved{plan: l.plan()}, func(Progress) {}); err == nil {
 		t.Error("an approval that nobody gave was run")
@@ -323,6 +333,7 @@ func TestAnApprovalOfAnotherRunnerIsWorthNothing(t *testing.T) {
 }
 
 func TestWhoLeavesWhileWaitingIsOnRecord(t *testing.T) {
+	t.Parallel()
 	l := start(t, 20*time.Second)
 	ok, err := l.runner.Approve(l.plan(), "")
 	if err != nil {
@@ -350,6 +361,7 @@ func TestWhoLeavesWhileWaitingIsOnRecord(t *testing.T) {
 }
 
 func TestAPlanSaysThatItsFactsAreOld(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	s := fleet.NewSnapshot(1, now, []fleet.Part{{
 		Source: "openstack/home", Scope: "servers", At: now.Add(-30 * time.Minute), Every: 5 * time.Second, Err: "listing servers: 503",
@@ -362,6 +374,7 @@ func TestAPlanSaysThatItsFactsAreOld(t *testing.T) {
 }
 
 func TestATornLineSwallowsNoOther(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "audit.jsonl")
 	if err := os.WriteFile(path, []byte(`{"id":"1","phase":"begin"}`+"\n"+`{"id":"2","pha`), 0o644); err != nil {
 		t.Fatal(err)
@@ -386,6 +399,7 @@ func TestATornLineSwallowsNoOther(t *testing.T) {
 }
 
 func TestOnlyAFileIsAnAuditLog(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	pipe, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "link")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {

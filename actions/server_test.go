@@ -104,6 +104,7 @@ func everyServerAction() []each {
 }
 
 func TestEveryServerActionIsDoneSeenAndUndone(t *testing.T) {
+	t.Parallel()
 	for _, c := range everyServerAction() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -149,6 +150,7 @@ func TestEveryServerActionIsDoneSeenAndUndone(t *testing.T) {
 }
 
 func TestALostAnswerOfAnyServerActionIsSeen(t *testing.T) {
+	t.Parallel()
 	for _, c := range everyServerAction() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -173,6 +175,7 @@ func TestALostAnswerOfAnyServerActionIsSeen(t *testing.T) {
 }
 
 func TestNovaForbidsInWords(t *testing.T) {
+	t.Parallel()
 	for _, c := range everyServerAction() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -216,6 +219,7 @@ func TestNovaForbidsInWords(t *testing.T) {
 }
 
 func TestAMemberMayNotUnlockWhatAnAdminLocked(t *testing.T) {
+	t.Parallel()
 	admin := start(t, 20*time.Second)
 	if _, _, err := admin.do(t, LockServer{admin.source, admin.id, "hands off"}); err != nil {
 		t.Fatal(err)
@@ -363,6 +367,7 @@ func TestAStopBehindAStartIsSaid(t *testing.T) {
 }
 
 func TestAStopByStrataIsAPersons(t *testing.T) {
+	t.Parallel()
 	l := start(t, 20*time.Second)
 	l.on(t)
 	if _, _, err := l.do(t, StopServer{l.source, l.id}); err != nil {
@@ -382,6 +387,7 @@ func TestAStopByStrataIsAPersons(t *testing.T) {
 }
 
 func TestAConsoleIsRead(t *testing.T) {
+	t.Parallel()
 	l := start(t, 20*time.Second)
 	l.cloud.Console(l.id, "one\ntwo\nthree")
 	_, said, err := l.do(t, ReadConsole{l.source, l.id, 2})
@@ -398,6 +404,7 @@ func TestAConsoleIsRead(t *testing.T) {
 }
 
 func TestARebootThatNobodyCarriesOutIsNotSeen(t *testing.T) {
+	t.Parallel()
 	l := start(t, 2*time.Second)
 	l.on(t)
 	a := RebootServer{l.source, l.id, true}
@@ -412,6 +419,7 @@ func TestARebootThatNobodyCarriesOutIsNotSeen(t *testing.T) {
 }
 
 func TestNovaSaysWhyAMoveFailed(t *testing.T) {
+	t.Parallel()
 	l := start(t, 20*time.Second)
 	l.on(t)
 	a := MigrateServer{l.source, l.id, "compute2"}
@@ -451,6 +459,7 @@ func TestWrongValuesOfServerActions(t *testing.T) {
 }
 
 func TestWhatNovaRefusesIsSaidInWords(t *testing.T) {
+	t.Parallel()
 	l := start(t, 20*time.Second)
 	for want, a := range map[string]Action{
 		"HTTP 409: Cannot 'stop' instance " + l.id + " while it is in vm_state stopped: it changed meanwhile": StopServer{l.source, l.id},

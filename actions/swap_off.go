@@ -48,6 +48,7 @@ func (a SwapOff) Plan(s *fleet.Snapshot) Plan {
 func (a HostSwapOff) Plan(s *fleet.Snapshot) Plan {
 	t, p := a.off(s, areasOf(s, a.Source, ""), a.Target())
 	p.Title, p.Action = "turn off all swap of "+a.turn.Target, HostSwapOff{t}
+	p.Refused = append(p.Refused, noHost(s, a.Target())...)
 	p.Undo = HostSwapOn{turn{Source: t.Source, Target: t.Target, When: t.When, Areas: t.Areas}}
 	p.Against = append(p.Against, against(s, a)...)
 	return p

@@ -45,6 +45,7 @@ func (a SwapOn) Plan(s *fleet.Snapshot) Plan {
 func (a HostSwapOn) Plan(s *fleet.Snapshot) Plan {
 	t, p := a.on(s, areasOf(s, a.Source, ""), a.Target())
 	p.Title, p.Action = "turn on all swap of "+a.turn.Target, HostSwapOn{t}
+	p.Refused = append(p.Refused, noHost(s, a.Target())...)
 	p.Undo = HostSwapOff{turn{Source: t.Source, Target: t.Target, When: t.When, Areas: t.Areas}}
 	return p
 }

@@ -13,6 +13,7 @@ import (
 const swapPath = "/dev/dm-1"
 
 func TestSwapGoesOffWithProgressAndComesBack(t *testing.T) {
+	t.Parallel()
 	b := startMachine(t, nil)
 	p, said, err := b.do(t, b.make(t, "swap-off", b.area(swapPath), nil), "")
 	if err != nil {
@@ -48,6 +49,7 @@ func TestSwapGoesOffWithProgressAndComesBack(t *testing.T) {
 }
 
 func TestSwapOffForBootIsTakenBackToTheByte(t *testing.T) {
+	t.Parallel()
 	b := startMachine(t, func(s *machine.Spec) {
 		s.State.SwapUsed = 10 << 20
 		s.State.Areas = []machine.Area{
@@ -89,6 +91,7 @@ func TestSwapOffForBootIsTakenBackToTheByte(t *testing.T) {
 }
 
 func TestSwapOffIsRefusedWhenMemoryIsShort(t *testing.T) {
+	t.Parallel()
 	b := startMachine(t, func(s *machine.Spec) { s.State.SwapUsed, s.State.Available = 4<<30, 3<<30 })
 	b.refused(t, b.make(t, "swap-off", b.area(swapPath), nil), "4.0 GiB in swap + 783 MiB to spare are more than the 3.0 GiB available")
 	b.refused(t, b.make(t, "host-swap-off", b.host(), nil), "override=yes")
@@ -114,6 +117,7 @@ func TestSwapOffIsRefusedWhenMemoryIsShort(t *testing.T) {
 
 // Out of memory is told from a refusal, and what is left on is said.
 func TestOutOfMemoryIsNotARefusal(t *testing.T) {
+	t.Parallel()
 	b := startMachine(t, func(s *machine.Spec) { s.State.SwapUsed, s.State.Available = 4<<30, 1<<30 })
 	off := func() error {
 		_, _, err := b.do(t, b.make(t, "swap-off", b.area(swapPath), Args{"override": "yes"}), "openstack-host")
@@ -132,6 +136,7 @@ func TestOutOfMemoryIsNotARefusal(t *testing.T) {
 
 // An abort asks swapoff to stop; the area stays on, and how much is left is read back.
 func TestAnAbortedSwapoffSaysWhatIsLeft(t *testing.T) {
+	t.Parallel()
 	b := startMachine(t, nil)
 	ok, err := b.runner.Approve(b.make(t, "host-swap-off", b.host(), Args{"boot": "now+boot"}).Plan(b.store.Snapshot()), "")
 	if err != nil {
@@ -153,6 +158,7 @@ func TestAnAbortedSwapoffSaysWhatIsLeft(t *testing.T) {
 }
 
 func TestHowSwapoffEndedIsExplained(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		r    sh.Result
 		want string
@@ -171,6 +177,7 @@ func TestHowSwapoffEndedIsExplained(t *testing.T) {
 }
 
 func TestSwappinessIsSetKeptAndTakenBack(t *testing.T) {
+	t.Parallel()
 	b := startMachine(t, nil)
 	p := b.must(t, b.make(t, "swappiness", b.host(), nil))
 	if p.Line() != "sysctl -w vm.swappiness=10" || b.file(t, "proc/sys/vm/swappiness") != "10\n" || b.file(t, fleet.SysctlFile) != "" {
@@ -195,6 +202,7 @@ func TestSwappinessIsSetKeptAndTakenBack(t *testing.T) {
 }
 
 func TestABadWordIsNoParam(t *testing.T) {
+	t.Parallel()
 	for name, args := range map[string]Args{
 		"swap-off": {"override": "maybe"}, "swappiness": {"value": "many"}, "unit-unlimit": {"for": "2h"}, "unit-noswap": {"max": "lots"},
 	} {

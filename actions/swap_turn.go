@@ -89,6 +89,14 @@ func hostOf(s *fleet.Snapshot, source string) *fleet.Host {
 	return nil
 }
 
+// noHost refuses a machine that its source does not see: all swap of a source must not be turned under another name.
+func noHost(s *fleet.Snapshot, target fleet.Ref) []string {
+	if _, ok := s.Get(target); !ok {
+		return []string{"no such host is seen in " + target.Source}
+	}
+	return nil
+}
+
 // swapState is areas in words, for Plan.Now.
 func swapState(areas []*fleet.SwapArea) string {
 	var parts []string

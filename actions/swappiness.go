@@ -44,7 +44,7 @@ func (a Swappiness) Plan(s *fleet.Snapshot) Plan {
 	p := Plan{Action: a, Title: fmt.Sprintf("set swappiness of %s to %d", a.Host, a.Value), Command: []string{"sysctl", "-w", value}}
 	h, ok := fleet.Find[*fleet.Host](s, a.Target())
 	if !ok {
-		p.Refused = []string{"no such host is seen"}
+		p.Refused = noHost(s, a.Target())
 		return p
 	}
 	p.Now = swappinessNow(h)

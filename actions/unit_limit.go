@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -162,7 +163,8 @@ func (a LimitUnit) apply(ctx context.Context, hands Hands, _ func(Step)) error {
 		}
 	}
 	err = setLimits(ctx, m, systemd, a.Unit, a.For == kept, a.place, a.Set)
-	if err != nil && a.For != untilRestart && a.For != kept {
+	var lost *connect.Lost // then the limit may hold, and must have its end
+	if err != nil && !errors.As(err, &lost) && a.For != untilRestart && a.For != kept {
 		_ = systemd.Cancel(ctx, a.timer()) // it would clear what was there before, which is not its business
 	}
 	return err

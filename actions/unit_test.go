@@ -11,6 +11,7 @@ import (
 )
 
 func TestALimitIsReadBackAndTheRateComesDown(t *testing.T) {
+	t.Parallel()
 	b := startMachine(t, nil)
 	o, _ := Find("unit-limit")
 	s := b.store.Snapshot()
@@ -49,6 +50,7 @@ func TestALimitIsReadBackAndTheRateComesDown(t *testing.T) {
 }
 
 func TestLimitsAreClearedAndComeBack(t *testing.T) {
+	t.Parallel()
 	b := startMachine(t, nil)
 	for _, set := range []struct{ number, key string }{{"259:0", "wbps"}, {"259:0", "riops"}, {"8:16", "rbps"}} {
 		if err := b.SetIOMax(computeScope, set.number, map[string]uint64{set.key: 3e6}); err != nil {
@@ -83,6 +85,7 @@ func TestLimitsAreClearedAndComeBack(t *testing.T) {
 }
 
 func TestAQuarterIsSuggested(t *testing.T) {
+	t.Parallel()
 	for rate, want := range map[float64]string{40e6: "10M", 45.4e6: "11M", 3.1e6: "780K", 1e6: "500K", 0: "500K", 2.2e9: "550M"} {
 		if got := quarter(rate); got != want {
 			t.Errorf("of %g %s is suggested, want %s", rate, got, want)
@@ -92,6 +95,7 @@ func TestAQuarterIsSuggested(t *testing.T) {
 
 // A limit for a while is cleared by systemd, whether or not strata still runs; another limit replaces its timer.
 func TestATimerClearsALimit(t *testing.T) {
+	t.Parallel()
 	b := startMachine(t, nil)
 	p := b.must(t, b.make(t, "unit-limit", b.unit(computeScope), Args{"write": "2M", "for": "2h"}))
 	name := timerOf(computeScope, "nvme0n1") + ".timer"
@@ -124,6 +128,7 @@ func TestATimerClearsALimit(t *testing.T) {
 
 // What systemd accepts and does not do is refused before.
 func TestALimitThatWouldDoNothingIsRefused(t *testing.T) {
+	t.Parallel()
 	b := startMachine(t, nil)
 	limit := func(args Args) Action { return b.make(t, "unit-limit", b.unit(computeScope), args) }
 	b.refused(t, limit(Args{"device": "253:0", "write": "2M"}), "253:0 is a number that means another device on each machine")
@@ -154,6 +159,7 @@ func TestALimitThatWouldDoNothingIsRefused(t *testing.T) {
 
 // The plan was good and the device went away: systemd says yes, the journal says why nothing happened.
 func TestAcceptedButNotInIOMaxIsAFailure(t *testing.T) {
+	t.Parallel()
 	b := startMachine(t, nil)
 	m, err := b.runner.Hands.writing.Machine(b.source)
 	if err != nil {
@@ -176,6 +182,7 @@ func TestAcceptedButNotInIOMaxIsAFailure(t *testing.T) {
 }
 
 func TestAUnitIsKeptFromSwapping(t *testing.T) {
+	t.Parallel()
 	b := startMachine(t, nil)
 	p := b.must(t, b.make(t, "unit-noswap", b.unit(computeScope), nil))
 	file := "sys/fs/cgroup/machine.slice/" + computeScope + "/memory.swap.max"
@@ -191,6 +198,7 @@ func TestAUnitIsKeptFromSwapping(t *testing.T) {
 
 // A service may be limited for good, and had no io files before.
 func TestAServiceIsLimitedForGood(t *testing.T) {
+	t.Parallel()
 	b := startMachine(t, nil)
 	p := b.must(t, b.make(t, "unit-limit", b.unit("sshd.service"), Args{"device": "sda", "write": "1M", "for": "kept"}))
 	if strings.Contains(p.Line(), "--runtime") {
@@ -206,6 +214,7 @@ func TestAServiceIsLimitedForGood(t *testing.T) {
 }
 
 func TestOneWhoIsNotRootIsToldWhatItTakes(t *testing.T) {
+	t.Parallel()
 	b := startMachine(t, func(s *machine.Spec) {})
 	old := b.store.Snapshot()
 	h, _ := fleet.Find[*fleet.Host](old, b.host())

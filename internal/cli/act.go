@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"strata/actions"
+	"strata/internal/config"
 	"strata/internal/fleet"
 	"strata/internal/plain"
 )
@@ -107,27 +109,30 @@ func (p *program) act(ctx context.Context, o actOptions, args []string) error {
 		return err
 	}
 	a := assemble(here(c, o.noHost), c, everything)
-	return p.running(ctx, a, o.wait, func(ctx context.Context, s *fleet.Snapshot) error {
-		act, err := wish.action(s)
-		if err != nil {
-			return &exit{exitUsage, err}
-		}
-		plan := act.Plan(s)
-		report := newActReport(plan)
-		if o.dry || !o.yes || len(plan.Refused) > 0 {
-			return p.planned(report, o.output)
-		}
-		if !c.ReadOnly {
-			h, err := p.hands(a, c)
-			if err != nil {
-				return err
-			}
-			defer h.putDown()
-			return p.do(ctx, h.runner, plan, report, o)
-		}
-		report.Refused = append(report.Refused, "readOnly is set in the configuration")
+	return p.running(ctx, a, o.wait, func(ctx context.Context, s *fleet.Snapshot) error { return p.grant(ctx, a, c, o, wish, s) })
+}
+
+// grant plans what is wished for and, if it may, does it.
+func (p *program) grant(ctx context.Context, a *assembly, c config.Config, o actOptions, w wish, s *fleet.Snapshot) error {
+	act, err := w.action(s)
+	if err != nil {
+		return &exit{exitUsage, err}
+	}
+	plan := act.Plan(s)
+	report := newActReport(plan)
+	if o.dry || !o.yes || len(plan.Refused) > 0 {
 		return p.planned(report, o.output)
-	})
+	}
+	if !c.ReadOnly {
+		h, err := p.hands(a, c)
+		if err != nil {
+			return err
+		}
+		defer h.putDown()
+		return p.do(ctx, h.runner, plan, report, o)
+	}
+	report.Refused = append(report.Refused, "readOnly is set in the configuration")
+	return p.planned(report, o.output)
 }
 
 // running keeps an assembly looking while something is done with it, once all of it has answered or wait is over.
@@ -158,6 +163,10 @@ func (p *program) do(ctx context.Context, r *actions.Runner, plan actions.Plan, 
 	}
 	ok, err := r.Approve(plan, o.typed)
 	if err != nil {
+		report.Outcome, report.Says = string(actions.Refused), err.Error()
+		if o.output == "json" {
+			err = errors.Join(err, report.json(p.stdout))
+		}
 		return &exit{exitRefused, &fleet.Trouble{Doing: err.Error(), Fix: "--typed gives what must be typed"}}
 	}
 	defer interruptible(func() { r.Abort(plan.Action.Target()) })()

@@ -54,7 +54,7 @@ func examineRights(subject *of, me self, disks []*fleet.Disk) {
 		word       string
 	}{{"nvme", fleet.CapSysAdmin, "CAP_SYS_ADMIN"}, {"ata", fleet.CapSysRawIO, "CAP_SYS_RAWIO"}} {
 		there := slices.ContainsFunc(disks, func(d *fleet.Disk) bool { return d.Bus == bus.name })
-		if there && !r.Root() && !(r.Has(bus.capability) && me.in("disk")) {
+		if there && !r.Root() && (!r.Has(bus.capability) || !me.in("disk")) {
 			subject.add(missing, "smart", bus.name+" disks answer only root, or "+bus.word+" with group disk",
 				privileged(me.name, bus.word))
 		}

@@ -68,7 +68,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"cloud": addCloud, "cluster": addCluster, "break": breakWorld, "exits": exits, "decodes": decodes, "nowrites": noWrites,
+			"cloud": addCloud, "cluster": addCluster, "break": breakWorld, "exits": exits, "decodes": decodes, "nowrites": noWrites, "lastdeed": lastDeed,
 		},
 	})
 }
@@ -153,6 +153,14 @@ func decodes(ts *testscript.TestScript, _ bool, args []string) {
 	if len(s.Parts) == 0 {
 		ts.Fatalf("the snapshot is empty")
 	}
+}
+
+// lastDeed puts the id of the last line of the audit log into $DEED.
+func lastDeed(ts *testscript.TestScript, _ bool, _ []string) {
+	lines := strings.Split(strings.TrimSpace(ts.ReadFile(filepath.Join(ts.Getenv("HOME"), ".local/state/strata/audit.jsonl"))), "\n")
+	var d struct{ ID string }
+	ts.Check(json.Unmarshal([]byte(lines[len(lines)-1]), &d))
+	ts.Setenv("DEED", d.ID)
 }
 
 // noWrites checks that nothing but reading requests and logins came.

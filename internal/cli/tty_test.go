@@ -453,7 +453,9 @@ func TestAShellTakesTheScreensPlaceUntilItEnds(t *testing.T) {
 	s.await("that the shell caught ctrl-c", func(screen string) bool { return strings.Contains(screen, "caught it") })
 	s.press("word\r")
 	s.press("word\r")
-	s.await("the screen again", func(screen string) bool { return strings.Contains(screen, "Hosts") && strings.Contains(screen, "deeper") })
+	s.await("the screen again", func(screen string) bool {
+		return strings.Contains(screen, "Hosts") && strings.Contains(screen, "deeper")
+	})
 	s.press("q")
 	s.press("q")
 	if code := s.ends(); code != 0 {

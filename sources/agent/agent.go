@@ -106,7 +106,7 @@ func (s *source) talk(ctx context.Context, see func(fleet.Observation)) error {
 	}()
 	defer func() {
 		stop(nil) // kills it, if it is still there
-		<-ended
+		<-ended   //nolint:errcheck // it was told already, or it is left on purpose
 		_ = talk.End()
 	}()
 	say := func(l wire.Line) {

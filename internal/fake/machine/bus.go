@@ -137,6 +137,28 @@ func handshake(r *bufio.Reader, w io.Writer) error {
 	}
 }
 
+// LoseReplies has systemd carry out calls of a method of its manager and the bus say that no reply came. "" is none.
+func (m *Machine) LoseReplies(method string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.systemd.loses = method
+}
+
+// Calls counts what was asked of systemd's manager.
+func (m *Machine) Calls() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.systemd.calls
+}
+
+// called counts a call and tells whether its reply is lost.
+func (m *Machine) called(method string) (lost bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.systemd.calls++
+	return method == m.systemd.loses
+}
+
 // answer is what the service says to a call, or its error.
 func (b *peer) answer(call *dbus.Message) ([]any, *dbus.Error) {
 	method, _ := call.Headers[dbus.FieldMember].Value().(string)
@@ -147,7 +169,11 @@ func (b *peer) answer(call *dbus.Message) ([]any, *dbus.Error) {
 			return []any{":1.1"}, nil
 		}
 	case "org.freedesktop.systemd1.Manager":
-		return b.machine.manage(method, call.Body)
+		body, fault := b.machine.manage(method, call.Body)
+		if b.machine.called(method) {
+			return nil, busError("org.freedesktop.DBus.Error.NoReply", "Message recipient disconnected from message bus without replying")
+		}
+		return body, fault
 	}
 	return nil, busError("org.freedesktop.DBus.Error.UnknownMethod", "Unknown method "+method+" or interface "+about+".")
 }

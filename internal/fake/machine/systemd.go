@@ -22,6 +22,8 @@ type manager struct {
 	timers  map[string]timer // by name, with .timer
 	masked  map[string]bool
 	journal []entry
+	loses   string // the method whose replies are lost
+	calls   int
 }
 
 // timer runs a program once.

@@ -58,7 +58,7 @@ func (f *Cloud) move(c *call, s *server, d deed, parameters json.RawMessage, now
 		a.finish(now, errors.New("Compute service of "+s.Host+" is unavailable at this time."))
 		return true
 	case to == nil:
-		a.finish(now, errors.New(noHost))
+		a.finish(now, errors.New(noHost)) //nolint:staticcheck // Nova's own words
 		if evacuates {
 			s.State, s.Fault, s.updated = "error", noHost, now
 		}
