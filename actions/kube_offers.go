@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"strata/internal/fleet"
@@ -145,7 +146,7 @@ func (args Args) among(name string, all ...string) (string, error) {
 			return one, nil
 		}
 	}
-	return "", fmt.Errorf("%s must be one of %q, not %q", name, all, args[name])
+	return "", fmt.Errorf("%s must be %s, not %q", name, strings.Join(all, " or "), args[name])
 }
 
 // seconds reads a number of seconds that may be left out.

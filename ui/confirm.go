@@ -68,7 +68,11 @@ func (d *confirm) draw(m *Model, w, h int) []string {
 	if len(d.plans) > 1 {
 		shown[len(shown)-2] = d.halting()
 	}
-	return framedLines(t, d.heading(), where, "esc cancels  c copies the command", shown, w, len(shown)+2, nil)
+	foot := "esc cancels"
+	if d.ask() == "" {
+		foot += "  c copies the command"
+	}
+	return framedLines(t, d.heading(), where, foot, shown, w, len(shown)+2, nil)
 }
 
 func (d *confirm) heading() string {
@@ -185,11 +189,14 @@ func (d *confirm) enter(m *Model, k string) tea.Cmd {
 	switch {
 	case k == "enter":
 		return d.agree(m)
-	case k == "backspace" && d.typed != "":
-		d.typed = d.typed[:len(d.typed)-1]
+	case k == "backspace":
+		runes := []rune(d.typed)
+		d.typed = string(runes[:max(0, len(runes)-1)])
+	case k == "ctrl+u":
+		d.typed = ""
 	case k == "space":
 		d.typed += " "
-	case len(k) == 1:
+	case len([]rune(k)) == 1:
 		d.typed += k
 	}
 	return nil
