@@ -13,7 +13,7 @@ import (
 func kubeOffers() []Offer {
 	return append(nodeOffers(),
 		offer[DeletePod](Offer{
-			Key: "d", Title: "delete pod", Kind: fleet.KindPod,
+			Key: "D", Title: "delete pod", Kind: fleet.KindPod,
 			Params: []Param{{Name: "grace", Help: "seconds its containers have to end; empty is what the pod says, at least 1"}},
 			New: func(r fleet.Ref, args Args) (Action, error) {
 				a := DeletePod{Source: r.Source, Pod: r.Name}
