@@ -44,6 +44,20 @@ func TestAFormFitsTheSmallestScreen(t *testing.T) {
 	wants(t, m, "› last", "offered last, other", "refused", "esc back")
 }
 
+func TestAFormForSeveralSaysWhatIsRefusedOfWhich(t *testing.T) {
+	store := incident(t)
+	m := model(t, store, 120, 40)
+	writer(t, m, store)
+	var refs []fleet.Ref
+	for o := range store.Snapshot().Each(fleet.KindServer) {
+		if refs = append(refs, o.Ref()); len(refs) == 2 {
+			break
+		}
+	}
+	m.open(newForm(m, wide(), refs))
+	wants(t, m, "limit: 2 marked", m.called(refs[0]), m.called(refs[1]))
+}
+
 func TestTypingReplacesWhatAFormOffers(t *testing.T) {
 	store := incident(t)
 	m := model(t, store, 120, 40)
@@ -95,8 +109,9 @@ func TestANameOfAnyLettersCanBeTyped(t *testing.T) {
 	store := incident(t)
 	m := model(t, store, 120, 40)
 	writer(t, m, store)
-	d := &confirm{title: "destroy", plans: []actions.Plan{{Title: "destroy", Ask: "größe 1"}}}
+	d := &confirm{title: "destroy", plans: []actions.Plan{{Title: "destroy", Ask: "größe 1", Action: actions.StartServer{Source: "libvirt/alpha"}}}}
 	m.open(d)
+	wants(t, m, "on        alpha")
 	if s := screenOf(t, m); strings.Contains(s, "c copies") {
 		t.Error("a c is typed here, and copies nothing")
 	}

@@ -72,7 +72,10 @@ func (f *form) draw(m *Model, w, h int) []string {
 	}
 	body = append(body, f.help(t, label)...)
 	body = append(body, line{})
-	for _, p := range f.plans(m) {
+	for i, p := range f.plans(m) {
+		if len(f.refs) > 1 {
+			body = append(body, says(bold, m.called(f.refs[i])))
+		}
 		if len(p.Command) > 0 {
 			body = append(body, line{cells: []cell{{"command ", dim}, {p.Line(), accent}}})
 		}
