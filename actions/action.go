@@ -70,29 +70,42 @@ func (p Plan) Line() string { return sh.Quote(p.Command...) }
 // against lists the shown findings on an action's target and on what that stands on, but for those it would remedy.
 func against(s *fleet.Snapshot, a Action) []string {
 	var says []string
-	for _, about := range append([]fleet.Ref{a.Target()}, below(s, a.Target())...) {
-		for f := range s.FindingsOn(about) {
+	about := append([]fleet.Ref{a.Target()}, below(s, a.Target())...)
+	for _, r := range about {
+		for f := range s.FindingsOn(r) {
 			if f.Shown && f.Severity > fleet.Info && !slices.Contains(f.Remedies, a.Name()) {
 				says = append(says, f.Says)
 			}
 		}
 	}
-	return append(says, elsewhere(s)...)
+	return append(says, elsewhere(s, a, about)...)
 }
 
 // elsewhereShown is how many findings on hosts a plan lists that are not known to be below its target.
 const elsewhereShown = 3
 
 // elsewhere lists what is wrong with hosts: a hot or swapping machine speaks against starting something even where
-// nothing tells that the target runs on it.
-func elsewhere(s *fleet.Snapshot) (says []string) {
+// nothing tells that the target runs on it. What is known of the target and below it is told already; what the action
+// would remedy on its own machine does not speak against it.
+func elsewhere(s *fleet.Snapshot, a Action, told []fleet.Ref) (says []string) {
 	for i := range s.Findings {
 		f := &s.Findings[i]
 		switch f.About.Kind {
 		case fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem:
-			if f.Shown && f.Under == "" && f.Severity > fleet.Info && len(says) < elsewhereShown {
-				says = append(says, "elsewhere: "+f.Says)
+		default:
+			continue
+		}
+		if !f.Shown || f.Under != "" || f.Severity <= fleet.Info || slices.Contains(told, f.About) {
+			continue
+		}
+		where := "elsewhere: "
+		if f.About.Source == a.Target().Source {
+			if where = ""; slices.Contains(f.Remedies, a.Name()) {
+				continue
 			}
+		}
+		if len(says) < elsewhereShown {
+			says = append(says, where+f.Says)
 		}
 	}
 	return says

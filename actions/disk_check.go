@@ -27,7 +27,7 @@ func (a CheckDisk) Target() fleet.Ref { return domainRef(a.Source, a.UUID) }
 // Plan refuses a disk that is in use: what is written meanwhile looks like damage.
 func (a CheckDisk) Plan(s *fleet.Snapshot) Plan {
 	p, d := domainPlan(s, a, "check a disk of", []string{"qemu-img", "check", a.File})
-	p.Reads = true
+	p.Reads, p.NoUndo = true, "it changes nothing"
 	if d == nil {
 		return p
 	}

@@ -23,7 +23,7 @@ func (a DestroyDomain) Target() fleet.Ref { return domainRef(a.Source, a.UUID) }
 // Plan refuses a domain that is off. It has the name typed: what the guest has not written is lost.
 func (a DestroyDomain) Plan(s *fleet.Snapshot) Plan {
 	p, d := domainPlan(s, a, "destroy", connect.LibvirtDeed{Verb: "destroy", UUID: a.UUID}.Argv())
-	p.NoUndo = "what the guest had not written is lost; domain-start boots it from its disks"
+	p.NoUndo = "what the guest had not written is lost; a start boots it from its disks"
 	if d == nil {
 		return p
 	}

@@ -23,7 +23,7 @@ func (a ShutdownDomain) Target() fleet.Ref { return domainRef(a.Source, a.UUID) 
 // Plan refuses a domain whose guest cannot hear.
 func (a ShutdownDomain) Plan(s *fleet.Snapshot) Plan {
 	p, d := domainPlan(s, a, "shut down", connect.LibvirtDeed{Verb: "shutdown", UUID: a.UUID}.Argv())
-	p.NoUndo = "it can be started again: domain-start"
+	p.Undo = StartDomain(a)
 	if d == nil {
 		return p
 	}
@@ -39,6 +39,7 @@ func (a ShutdownDomain) Plan(s *fleet.Snapshot) Plan {
 	p.Against = append(ofNova(d, "nova will see this as a stop and make the server SHUTOFF; use server-stop"), p.Against...)
 	if !d.Set.Persistent && domainOn(d) {
 		p.Against = append(p.Against, "it is not persistent: once it is off libvirt knows it no more")
+		p.Undo, p.NoUndo = nil, "libvirt forgets a domain that is not persistent once it is off"
 	}
 	return p
 }

@@ -23,7 +23,7 @@ func (a StartDomain) Target() fleet.Ref { return domainRef(a.Source, a.UUID) }
 // Plan refuses what libvirt refuses: a domain that has a process.
 func (a StartDomain) Plan(s *fleet.Snapshot) Plan {
 	p, d := domainPlan(s, a, "start", connect.LibvirtDeed{Verb: "start", UUID: a.UUID}.Argv())
-	p.NoUndo = "shutting it down again is a decision of its own: domain-shutdown"
+	p.NoUndo = "shutting it down again is a decision of its own"
 	if d == nil {
 		return p
 	}

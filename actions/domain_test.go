@@ -140,7 +140,7 @@ func TestADomainIsShutDownStartedAndDestroyed(t *testing.T) {
 	} {
 		a := l.make(t, step.action, plainDomain, nil)
 		p := a.Plan(l.store.Snapshot())
-		if p.Ask != step.ask || len(p.Refused) > 0 || p.NoUndo == "" {
+		if p.Ask != step.ask || len(p.Refused) > 0 || (p.NoUndo == "") == (p.Undo == nil) {
 			t.Errorf("%s: plan %+v", step.action, p)
 		}
 		if want := "virsh -c qemu:///system " + strings.TrimPrefix(step.action, "domain-") + " " + plainDomain; p.Line() != want {

@@ -3,6 +3,7 @@ package actions
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"strata/internal/fleet"
@@ -12,7 +13,7 @@ import (
 func kubeOffers() []Offer {
 	return append(nodeOffers(),
 		offer[DeletePod](Offer{
-			Key: "d", Title: "delete pod", Kind: fleet.KindPod,
+			Key: "D", Title: "delete pod", Kind: fleet.KindPod,
 			Params: []Param{{Name: "grace", Help: "seconds its containers have to end; empty is what the pod says, at least 1"}},
 			New: func(r fleet.Ref, args Args) (Action, error) {
 				a := DeletePod{Source: r.Source, Pod: r.Name}
@@ -145,7 +146,7 @@ func (args Args) among(name string, all ...string) (string, error) {
 			return one, nil
 		}
 	}
-	return "", fmt.Errorf("%s must be one of %q, not %q", name, all, args[name])
+	return "", fmt.Errorf("%s must be %s, not %q", name, strings.Join(all, " or "), args[name])
 }
 
 // seconds reads a number of seconds that may be left out.

@@ -47,7 +47,7 @@ func (a DrainNode) Plan(s *fleet.Snapshot) Plan {
 		p.Refused = append(p.Refused, fmt.Sprintf("nothing would make %s again: force=yes evicts them all the same", some(load.bare)))
 	}
 	if len(load.local) > 0 && !a.LocalData {
-		p.Refused = append(p.Refused, fmt.Sprintf("%s would lose what is in their emptyDir: local-data=delete allows that", some(load.local)))
+		p.Refused = append(p.Refused, "what these keep in an emptyDir would be lost: "+some(load.local)+"; local-data=delete allows that")
 	}
 	if a.Force && len(load.bare) > 0 || a.LocalData && len(load.local) > 0 {
 		p.Ask = a.Node

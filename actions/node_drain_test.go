@@ -81,7 +81,7 @@ func TestDrainRefusesWhatWouldBeLost(t *testing.T) {
 		{Source: "kube/p", Scope: "pods/d", At: time.Now(), Facts: pods},
 	}, nil, nil)
 	a := DrainNode{Source: "kube/p", Node: "w1", Timeout: time.Minute}
-	if got := strings.Join(a.Plan(s).Refused, "; "); !strings.Contains(got, "nothing would make d/bare again") || !strings.Contains(got, "d/cache would lose") || strings.Contains(got, "over") {
+	if got := strings.Join(a.Plan(s).Refused, "; "); !strings.Contains(got, "nothing would make d/bare again") || !strings.Contains(got, "would be lost: d/cache; local-data=delete") || strings.Contains(got, "over") {
 		t.Errorf("refused: %s", got)
 	}
 	a.Force, a.LocalData = true, true

@@ -68,14 +68,18 @@ func (d *confirm) draw(m *Model, w, h int) []string {
 	if len(d.plans) > 1 {
 		shown[len(shown)-2] = d.halting()
 	}
-	return framedLines(t, d.heading(), where, "esc cancels  c copies the command", shown, w, len(shown)+2, nil)
+	foot := "esc cancels"
+	if d.ask() == "" {
+		foot += "  c copies the command"
+	}
+	return framedLines(t, d.heading(), where, foot, shown, w, len(shown)+2, nil)
 }
 
 func (d *confirm) heading() string {
 	if len(d.plans) == 1 {
 		return d.plans[0].Title
 	}
-	return fmt.Sprintf("%s: %d of them", d.title, len(d.allowed()))
+	return fmt.Sprintf("%s: %d of %d", d.title, len(d.allowed()), len(d.plans))
 }
 
 func (d *confirm) body(m *Model) (body []line) {
@@ -94,6 +98,10 @@ func (d *confirm) body(m *Model) (body []line) {
 			add(itoa(i+1), bold, p.Title)
 		}
 		add("command", accent, p.Line())
+		// A command that is typed on a machine does not name it; the same device or service is on each of them.
+		if p.Action != nil && !strings.Contains(p.Line(), system(p.Action.Target().Source)) {
+			add("on", bold, system(p.Action.Target().Source))
+		}
 		if p.Now != "" {
 			add("now", plain, p.Now)
 		}
@@ -108,14 +116,18 @@ func (d *confirm) body(m *Model) (body []line) {
 		}
 	}
 	first := d.plans[0]
+	if run := d.allowed(); len(run) > 0 {
+		first = run[0]
+	}
+	undo := first.NoUndo
+	if first.Undo != nil {
+		undo = first.Undo.Plan(m.screen.newest).Line()
+	}
 	if !single {
 		then(first)
+		undo += "; and so for each"
 	}
-	if first.Undo != nil {
-		add("undo", dim, first.Undo.Plan(m.screen.newest).Line())
-	} else {
-		add("undo", dim, first.NoUndo)
-	}
+	add("undo", dim, undo)
 	return body
 }
 
@@ -133,9 +145,9 @@ func (d *confirm) buttons(t *Theme) line {
 // halting is the line that says what a failure does to those behind it.
 func (d *confirm) halting() line {
 	if d.halt {
-		return line{cells: []cell{{"one after the other, each until it is seen; ", dim}, {"the first that fails ends it", bold}, {" (tab changes that)", dim}}}
+		return line{cells: []cell{{"one by one, each until seen; ", dim}, {"the first that fails ends it", bold}, {" (tab: go on)", dim}}}
 	}
-	return line{cells: []cell{{"one after the other, each until it is seen; one that fails does not stop the rest (tab changes that)", dim}}}
+	return line{cells: []cell{{"one by one, each until seen; one that fails does not stop it (tab: stop)", dim}}}
 }
 
 func (d *confirm) key(m *Model, k string) tea.Cmd {
@@ -185,11 +197,14 @@ func (d *confirm) enter(m *Model, k string) tea.Cmd {
 	switch {
 	case k == "enter":
 		return d.agree(m)
-	case k == "backspace" && d.typed != "":
-		d.typed = d.typed[:len(d.typed)-1]
+	case k == "backspace":
+		runes := []rune(d.typed)
+		d.typed = string(runes[:max(0, len(runes)-1)])
+	case k == "ctrl+u":
+		d.typed = ""
 	case k == "space":
 		d.typed += " "
-	case len(k) == 1:
+	case len([]rune(k)) == 1:
 		d.typed += k
 	}
 	return nil

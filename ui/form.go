@@ -21,9 +21,10 @@ type form struct {
 
 // field is one value being typed.
 type field struct {
-	param actions.Param
-	value string
-	some  []string // to choose from
+	param   actions.Param
+	value   string
+	some    []string // to choose from
+	touched bool     // an offered value is edited; else the first key typed replaces it
 }
 
 func newForm(m *Model, o actions.Offer, refs []fleet.Ref) *form {
@@ -68,14 +69,13 @@ func (f *form) draw(m *Model, w, h int) []string {
 		body = append(body, line{cells: []cell{
 			{mark, accent}, {fit(one.param.Name, label, false) + "  ", style}, {one.value, accent}, {caret, accent},
 		}})
-		help := one.param.Help
-		if len(one.some) > 1 && i == f.cursor {
-			help += "; " + t.or("←→", "left/right") + ": " + strings.Join(named(one.some), ", ")
-		}
-		body = append(body, line{cells: []cell{{strings.Repeat(" ", label+4), plain}, {help, dim}}})
 	}
+	body = append(body, f.help(t, label)...)
 	body = append(body, line{})
-	for _, p := range f.plans(m) {
+	for i, p := range f.plans(m) {
+		if len(f.refs) > 1 {
+			body = append(body, says(bold, m.called(f.refs[i])))
+		}
 		if len(p.Command) > 0 {
 			body = append(body, line{cells: []cell{{"command ", dim}, {p.Line(), accent}}})
 		}
@@ -87,11 +87,36 @@ func (f *form) draw(m *Model, w, h int) []string {
 		}
 	}
 	title := f.offer.Title + ": " + m.called(f.refs[0])
+	if o, ok := m.screen.scene.s.Get(f.refs[0]); ok {
+		title = f.offer.Title + ": " + fleet.NameOf(o)
+	}
 	if len(f.refs) > 1 {
-		title = fmt.Sprintf("%s %d marked", f.offer.Title, len(f.refs))
+		title = fmt.Sprintf("%s: %d marked", f.offer.Title, len(f.refs))
 	}
 	body, _ = wrapAll(body, w-4)
-	return framedLines(t, title, "", "enter shows what it would do, esc back", body, w, min(h, len(body)+2), nil)
+	if room := max(1, h-2); len(body) > room {
+		body = append(body[:room-1:room-1], says(dim, "more than fits here; enter shows all of it"))
+	}
+	return framedLines(t, title, "", f.foot(t), body, w, len(body)+2, nil)
+}
+
+// help says what the field that is being typed takes. That of the others is a key away: all of it does not fit 80x24.
+func (f *form) help(t *Theme, label int) (out []line) {
+	one := f.fields[f.cursor]
+	indent := cell{strings.Repeat(" ", label+4), plain}
+	out = append(out, line{cells: []cell{indent, {one.param.Help, dim}}})
+	if len(one.some) > 1 {
+		out = append(out, line{cells: []cell{indent, {t.or("←→", "left/right") + ": " + strings.Join(named(one.some), ", "), dim}}})
+	}
+	return out
+}
+
+func (f *form) foot(t *Theme) string {
+	foot := "enter shows what it would do, esc back"
+	if len(f.fields) > 1 {
+		foot = t.or("↑↓", "up/down") + " field  " + foot
+	}
+	return foot
 }
 
 func (f *form) key(m *Model, k string) tea.Cmd {
@@ -109,28 +134,40 @@ func (f *form) key(m *Model, k string) tea.Cmd {
 		one.choose(1)
 	case "backspace":
 		runes := []rune(one.value)
-		one.value = string(runes[:max(0, len(runes)-1)])
+		one.value, one.touched = string(runes[:max(0, len(runes)-1)]), true
 	case "ctrl+u":
-		one.value = ""
+		one.value, one.touched = "", true
+	case "end":
+		one.touched = true
 	case "space":
-		one.value += " "
+		one.write(" ")
 	case "enter":
 		plans := f.plans(m)
 		if d := (&confirm{title: f.offer.Title, plans: plans}); len(d.allowed()) > 0 {
 			m.open(d) // the form stays below it, for who wants to change a value
+		} else {
+			m.say(warnInk, "with these values it is refused: "+plans[0].Refused[0])
 		}
 	default:
 		if len([]rune(k)) == 1 {
-			one.value += k
+			one.write(k)
 		}
 	}
 	return nil
 }
 
+// write adds what was typed or pasted; it replaces a value that was only offered.
+func (f *field) write(text string) {
+	if !f.touched {
+		f.value, f.touched = "", true
+	}
+	f.value += text
+}
+
 // choose takes the next of the values to choose from.
 func (f *field) choose(by int) {
 	if n := len(f.some); n > 0 {
-		f.value = f.some[(slices.Index(f.some, f.value)+by+n)%n]
+		f.value, f.touched = f.some[(slices.Index(f.some, f.value)+by+n)%n], false
 	}
 }
 

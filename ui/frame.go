@@ -16,6 +16,9 @@ const overviewWidth = 100
 // overviewPanes is how many panes the largest overview has.
 const overviewPanes = 6
 
+// footerLines is how many lines of what was said are shown at the most.
+const footerLines = 4
+
 // box is where a pane is on the screen.
 type box struct{ pane, x, y, w, h int }
 
@@ -30,7 +33,8 @@ func (m *Model) draw() string {
 		m.screen.body = m.body(c, w, h-3)
 	}
 	lines := append([]string{m.header(c, w), m.root(c, w)}, m.screen.body...)
-	lines = append(lines, m.footer(c, w))
+	foot := m.footer(c, w)
+	lines = append(lines[:max(0, min(len(lines), h-len(foot)))], foot...)
 	out := strings.Join(lines, "\n")
 	if d, ok := m.dialog(); ok {
 		out = m.compose(out, d, w, h)
@@ -242,14 +246,18 @@ func (t *table) origin(c *scene) (string, ink) {
 	return strings.Join(says, ", "), style
 }
 
-// footer is the last line: what is being typed, what was said, or the keys that matter here.
-func (m *Model) footer(c *scene, w int) string {
+// footer is the last line: what is being typed, what was said, or the keys that matter here. What was said may take a
+// few lines more, which lie over the body: the outcome of an action stands nowhere else at that moment.
+func (m *Model) footer(c *scene, w int) (lines []string) {
 	p := &pen{t: c.t}
 	switch {
 	case m.prompt != nil:
-		return m.prompt.draw(m, w)
+		return []string{m.prompt.draw(m, w)}
 	case m.status.text != "":
-		p.put(m.status.ink, fit(" "+m.status.text, w, false))
+		for _, l := range wrap(m.status.text, w-2) {
+			lines = append(lines, (&pen{t: c.t}).put(m.status.ink, " "+l).to(w).String())
+		}
+		return lines[:min(len(lines), footerLines)]
 	case len(m.over) > 0: // their keys stand in their border
 	default:
 		for _, b := range m.hints {
@@ -262,5 +270,5 @@ func (m *Model) footer(c *scene, w int) string {
 			p.put(plain, " ").put(accent, b[0]).put(dim, " "+b[1]+" ")
 		}
 	}
-	return p.to(w).String()
+	return []string{p.to(w).String()}
 }

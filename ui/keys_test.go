@@ -82,8 +82,12 @@ func TestADialogNeedsAYes(t *testing.T) {
 		m := model(t, store, 120, 40)
 		m.o.ReadOnly, m.o.Runner = "", actions.NewRunner(actions.Setup{})
 		press(t, m, append([]string{"1", "m", "s"}, keys...)...)
-		if len(m.over) != 0 || !strings.Contains(m.status.text, "nothing was done") {
-			t.Errorf("%s: the dialog is still open, or did something: %q", name, m.status.text)
+		d, _ := m.dialog()
+		if _, back := d.(*menu); !back || !strings.Contains(m.status.text, "nothing was done") {
+			t.Errorf("%s: the dialog is still open, left more than itself, or did something: %q", name, m.status.text)
+		}
+		if press(t, m, "esc"); len(m.over) != 0 {
+			t.Errorf("%s: esc did not close the menu", name)
 		}
 	}
 	m := model(t, store, 120, 40)

@@ -68,7 +68,7 @@ func logTitle(pod fleet.Ref, want *follow, l *fleet.Log) string {
 		}
 	}
 	if want.previous {
-		title += ", the one before"
+		return "Before: " + title // first, where a narrow screen does not cut it
 	}
 	return title
 }

@@ -148,10 +148,8 @@ func (u *menu) key(m *Model, k string) tea.Cmd {
 	pick := func(c choice) {
 		switch {
 		case len(c.offer.Params) > 0:
-			m.close()
 			m.open(newForm(m, c.offer, u.of(c.offer.Kind)))
 		case c.can():
-			m.close()
 			m.open(&confirm{title: c.offer.Title, plans: c.plans})
 		}
 	}
@@ -166,13 +164,24 @@ func (u *menu) key(m *Model, k string) tea.Cmd {
 		if u.cursor < len(choices) {
 			pick(choices[u.cursor])
 		}
+	case ":", "/": // who types a command has forgotten the menu; its letters must not pick anything
+		m.close()
+		if k == ":" {
+			m.prompt = commandPrompt()
+		} else if len(m.over) == 0 {
+			m.prompt = filterPrompt(m)
+		}
+	case "?":
+		m.open(helpPage())
 	default:
 		for i, c := range choices {
 			if c.offer.Key == k {
 				u.cursor = i
 				pick(c)
+				return nil
 			}
 		}
+		m.say(warnInk, "no action here has the key "+k)
 	}
 	return nil
 }

@@ -51,11 +51,12 @@ func (m *Model) write(rest string) {
 		m.say(badInk, err.Error())
 		return
 	}
-	m.say(plain, "open for writing for "+d.String())
+	m.say(plain, "open for writing for "+countdown(d))
 }
 
 func (m *Model) closeWriting() {
 	if m.o.Runner != nil {
 		m.o.Runner.Close("left writing with :ro; :write 10m REASON gives it back")
+		m.say(plain, "closed for writing; :write 10m REASON opens it")
 	}
 }

@@ -173,6 +173,10 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.PasteMsg:
 		if m.prompt != nil {
 			m.typed(m.prompt.line + clean(strings.TrimSpace(msg.Content)))
+		} else if d, ok := m.dialog(); ok {
+			if f, ok := d.(*form); ok {
+				f.fields[f.cursor].write(clean(strings.TrimSpace(msg.Content)))
+			}
 		}
 	case tea.MouseMsg:
 		m.mouse(msg)

@@ -26,7 +26,7 @@ func unitsView() *view {
 			return fmt.Sprintf("%d %s, %d limited", n, plural("group", n), limited)
 		},
 		columns: []column{
-			{title: "host", width: 9, grow: 1, drop: 7, search: true, middle: true, cell: of(func(_ *scene, u *fleet.Unit) cell { return cell{u.Host, dim} }), key: text(func(u *fleet.Unit) string { return u.Host })},
+			{title: "host", width: 9, grow: 1, drop: 1, search: true, middle: true, cell: of(func(_ *scene, u *fleet.Unit) cell { return cell{u.Host, dim} }), key: text(func(u *fleet.Unit) string { return u.Host })},
 			{title: "unit", width: 14, grow: 3, search: true, middle: true, cell: of(unitName), key: text(func(u *fleet.Unit) string { return or(u.Domain, u.Name) })},
 			{title: "disk", width: 10, search: true, drop: 6, cell: of(unitDisk)},
 			{title: "read", width: 8, right: true, cell: of(func(_ *scene, u *fleet.Unit) cell {

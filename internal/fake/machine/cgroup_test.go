@@ -226,3 +226,30 @@ func TestSwapIsRefusedAndComesBackAtBoot(t *testing.T) {
 		t.Error("fstab names nothing, and a boot turned it on")
 	}
 }
+
+func TestVirshTellsTheCPUThatTheUnitCounts(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	if err := m.Define(Domain{Name: "compute", UUID: "8d0f6c1e-52a7-4c0e-9b64-3f2a7e15c001", VCPUs: 4, State: "running", Reason: "booted", ID: 2, PID: 2417}); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Change(func(s *State) { s.GuestUnit("compute").CPU = 2.5 }); err != nil {
+		t.Fatal(err)
+	}
+	seconds := func() float64 {
+		out, _, code, err := m.Program(t.Context(), "virsh", "-r", "domstats", "--nowait")
+		_, after, told := strings.Cut(string(out), "cpu.time=")
+		var ns float64
+		if _, scan := fmt.Sscan(after, &ns); err != nil || code != 0 || !told || scan != nil {
+			t.Fatalf("domstats (%d, %v) tells no CPU time:\n%s", code, err, out)
+		}
+		return ns / 1e9
+	}
+	before := seconds()
+	if err := m.Advance(10 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if got := seconds() - before; math.Abs(got-25) > 0.01 {
+		t.Errorf("%.2f seconds of CPU in 10 of time, want 25", got)
+	}
+}

@@ -42,7 +42,7 @@ func (m *Machine) virsh(ctx context.Context, args []string) (stdout, stderr []by
 	}
 	switch args[0] {
 	case "list", "domstats":
-		return []byte(m.virt.tell(args)), nil, 0, nil
+		return []byte(m.virt.tell(args, func(d *Domain) float64 { return m.counts.units[d.scope()].cpu })), nil, 0, nil
 	}
 	if len(args) < 2 {
 		return no("command '%s' requires <domain> option", args[0])
@@ -171,13 +171,13 @@ func (d *Domain) tune(args []string, off string) string {
 	return ""
 }
 
-// tell answers list and domstats.
-func (v *virt) tell(args []string) string {
+// tell answers list and domstats; cpu is what the unit of a domain has counted, seconds.
+func (v *virt) tell(args []string, cpu func(*Domain) float64) string {
 	var b strings.Builder
 	for _, d := range v.domains {
 		switch {
 		case args[0] == "domstats":
-			b.WriteString(d.stats())
+			b.WriteString(d.stats(cpu(d)))
 		case slices.Contains(args, "--persistent") && d.Transient, slices.Contains(args, "--autostart") && !d.Autostart:
 		case slices.Contains(args, "--name"):
 			fmt.Fprintf(&b, "%s %s\n", d.UUID, d.Name)
@@ -188,7 +188,7 @@ func (v *virt) tell(args []string) string {
 	return b.String()
 }
 
-func (d *Domain) stats() string {
+func (d *Domain) stats(cpu float64) string {
 	states := map[string]int{"running": 1, "paused": 3, "shut off": 5, "crashed": 6}
 	reasons := map[string]map[string]int{
 		"running":  {"booted": 1, "unpaused": 5},
@@ -198,6 +198,9 @@ func (d *Domain) stats() string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Domain: '%s'\n  state.state=%d\n  state.reason=%d\n", d.Name, states[d.State], reasons[d.State][d.Reason])
+	if d.active() {
+		fmt.Fprintf(&b, "  cpu.time=%.0f\n", cpu*1e9)
+	}
 	fmt.Fprintf(&b, "  balloon.maximum=%d\n  vcpu.current=%d\n  block.count=%d\n", d.Memory/1024, d.VCPUs, len(d.Disks))
 	for i, k := range d.Disks {
 		fmt.Fprintf(&b, "  block.%d.name=%s\n  block.%d.path=%s\n", i, k.Target, i, k.File)
