@@ -13,9 +13,8 @@ WANTED="systemd systemd-sysv systemd-container dbus udev libpam-systemd polkitd 
 	sudo jq libcap2-bin busybox-static python3-minimal cpio strace"
 
 # What nobody here reads or plugs in.
-LEFT_OUT="/usr/share/doc/* /usr/share/man/* /usr/share/locale/* /usr/share/info/*
-	/lib/modules/*/kernel/drivers/gpu/* /lib/modules/*/kernel/drivers/media/* /lib/modules/*/kernel/drivers/net/*
-	/lib/modules/*/kernel/sound/*"
+LEFT_OUT=('/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*' '/usr/share/info/*' '/lib/modules/*/kernel/sound/*'
+	'/lib/modules/*/kernel/drivers/gpu/*' '/lib/modules/*/kernel/drivers/media/*' '/lib/modules/*/kernel/drivers/net/*')
 LEFT_IN="virtio_net net_failover tun dummy veth"
 
 # Services that cost a slow machine its time, and timers that would disturb measuring.
@@ -79,8 +78,8 @@ finish() {
 
 make_root() { # FOLDER
 	local name rules=() mirror
-	for name in $LEFT_OUT; do rules+=(--dpkgopt="path-exclude=$name"); done
-	for name in $LEFT_IN; do rules+=(--dpkgopt="path-include=/lib/modules/*/$name.ko"); done
+	for name in "${LEFT_OUT[@]}"; do rules+=(--dpkgopt="path-exclude=$name"); done
+	for name in $LEFT_IN; do rules+=(--dpkgopt="path-include=/lib/modules/*/kernel/drivers/net/$name.ko"); done
 	# The mirror that this machine itself uses.
 	# shellcheck disable=SC2016 # apt's variable
 	mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v security | head -n 1)
