@@ -7,7 +7,7 @@ fstab() { on md5sum /etc/fstab | cut -d' ' -f1; }
 gone() { [ "$(swapped $SWAP)" = off ]; }
 
 # progress prints the shares that strata told on standard error, in per cent.
-progress() { grep -oP '\d+(?= %)' "$WORK/progress"; }
+progress() { grep -oP 'begin \K\d+(?= %)' "$WORK/progress"; }
 
 swap_is_seen() {
 	on lab swap on >/dev/null
@@ -68,7 +68,7 @@ swap_off_is_aborted() {
 	used=$(swapped $SWAP)
 	shell "echo \$\$ >/run/strata.pid; exec strata act swap-off $SWAP --yes 2>&1" >"$WORK/progress" &
 	pid=$!
-	until_true 60 grep -qP ' [1-9]\d* %' "$WORK/progress" || fail "it has begun" "$(cat "$WORK/progress")"
+	until_true 60 grep -qP 'begin [1-9]\d* %' "$WORK/progress" || fail "it has begun" "$(cat "$WORK/progress")"
 	from=$(now_ms)
 	shell 'kill -INT $(cat /run/strata.pid)'
 	wait $pid
