@@ -13,7 +13,7 @@ HERE=$(dirname "$(readlink -f "$0")")
 # shellcheck disable=SC2034 # for lib.sh
 ROOT=$(readlink -f "$HERE/../..")
 if [ -z "${CHECK_BOUNDED:-}" ]; then
-	CHECK_BOUNDED=yes exec timeout --kill-after=60 3600 "$0" "$@"
+	CHECK_BOUNDED=yes exec timeout --kill-after=60 5400 "$0" "$@"
 fi
 KEEP=${1:-}
 case $KEEP in '' | keep) ;; *) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0" && exit 2 ;; esac

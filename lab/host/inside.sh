@@ -26,9 +26,9 @@ act() {
 done_to() {
 	act "$@" --yes
 	if [ $CODE = 0 ]; then
-		pass "strata act $*" "seen: $(says), $TOOK ms"
+		pass "strata act ${*/machine-qemu*scope/SCOPE}" "$TOOK ms, seen: $(says)"
 	else
-		fail "strata act $*" "exit code $CODE: $(all_said)"
+		fail "strata act ${*/machine-qemu*scope/SCOPE}" "exit code $CODE: $(all_said)"
 		return 1
 	fi
 }
