@@ -48,7 +48,7 @@ trap 'exit 130' INT TERM
 
 # fresh brings the machine into the state in which each part begins.
 fresh() {
-	shell "lab ram free; lab swap off; lab vm off; rm -rf /root/.local/state/strata /root/.config/strata" >/dev/null 2>&1
+	shell "lab ram free; lab swap off; lab vm off; systemctl reset-failed" >/dev/null 2>&1
 }
 
 limits() {
@@ -93,17 +93,21 @@ screens() {
 	limited_from_the_keyboard
 }
 
-# What the audit log costs, for each action that was run in the last part.
+# What the audit log costs, for the actions of the parts before.
 audit() {
 	local log=/root/.local/state/strata/audit.jsonl
 	on lab swap on >/dev/null
 	done_to swappiness $HOST value=17
 	done_to undo "$(undo_id swappiness)"
-	note "bytes of the audit log for each action: $(on cat $log | jq -r '[.action, (tostring | length)] | @tsv' |
-		awk '{b[$1] += $2; if (!($1 in n)) n[$1] = 0; n[$1]++} END {for (a in b) printf "%s %d (%d lines)  ", a, b[a] / (n[a] / 3), n[a]}')"
-	note "appending and syncing a line: $(shell "f=/root/.local/state/strata/probe; for i in 1 2 3 4 5 6 7 8 9; do a=\$(date +%s%N); tail -1 $log | dd of=\$f oflag=append conv=notrunc,fsync status=none; echo \$(((\$(date +%s%N) - a) / 1000)); done | sort -n | sed -n 5p; rm \$f") µs with two programs started (median of 9)"
+	on cat $log >"$WORK/audit"
+	note "bytes of the audit log for each action: $(jq -rs 'group_by(.action) | map("\(.[0].action) " +
+		(((map(tostring | length + 1) | add) / (map(.id) | unique | length) | floor) | tostring)) | join(", ")' "$WORK/audit")"
+	note "ms from begin to end, and to seen: $(jq -rs 'def ms: (sub("\\..*Z$"; "Z") | fromdate) * 1000 +
+			(capture("\\.(?<f>[0-9]+)").f | (. + "00")[0:3] | tonumber);
+		group_by(.id) | map((map({(.phase): (.at | ms)}) | add) as $t | select($t.seen and $t.begin) |
+			"\(.[0].action) \(($t.end // $t.seen) - $t.begin) \($t.seen - $t.begin)") | join(", ")' "$WORK/audit")"
 	expect "the audit log is readable by its owner only" 600 "$(on stat -c %a $log)"
-	expect "each line of it is JSON" "$(on cat $log | wc -l)" "$(on cat $log | jq -c . | wc -l)"
+	expect "each line of it is JSON" "$(wc -l <"$WORK/audit")" "$(jq -c . "$WORK/audit" | wc -l)"
 }
 
 build_strata
@@ -111,6 +115,7 @@ build_strata
 "$HERE/lab.sh" put "$STRATA" /usr/local/bin/strata.new
 shell 'mv /usr/local/bin/strata.new /usr/local/bin/strata'
 note "$(on strata version | head -1) is $(($(stat -c %s "$STRATA") / 1000000)) MB; $(on systemctl --version | head -1); $(on uname -r); load here: $(cut -d' ' -f1 /proc/loadavg)"
+shell 'rm -rf /root/.local/state/strata /home/op/.local/state/strata'
 for part in $PARTS; do
 	echo "== $part"
 	fresh

@@ -32,22 +32,21 @@ rights_are_named() {
 	expect "and nothing was done" " running" "$(limits_of_guest) $(state_of_guest)"
 }
 
-# polkit_rule prints the rule that doctor prints for op.
-polkit_rule() { as_op strata doctor --no-host=false 2>&1 | sed -n '/polkit.addRule/,/});/p'; }
-
 rule_is_enough() {
 	local unit rule
 	unit=$(unit_of_guest)
-	as_op strata doctor >"$WORK/doctor"
+	as_op strata doctor >"$WORK/doctor" 2>&1
+	note "doctor of op:"
+	sed 's/^/      | /' "$WORK/doctor"
 	rule=$(grep -oP 'polkit\.addRule\(.*\}\);' "$WORK/doctor" | head -1)
 	if [ -z "$rule" ]; then
 		fail "doctor prints a rule for polkit" "$(grep -i polkit "$WORK/doctor")"
 		return
 	fi
 	pass "doctor prints a rule for polkit" "$rule"
-	on tee /etc/polkit-1/rules.d/50-strata.rules <<<"$rule" >/dev/null
-	shell "cat >/etc/polkit-1/rules.d/50-strata.rules" <<<"$rule"
-	on systemctl restart polkit
+	echo "$rule" >"$WORK/rule"
+	"$HERE/lab.sh" put "$WORK/rule" /etc/polkit-1/rules.d/50-strata.rules
+	shell 'chmod 644 /etc/polkit-1/rules.d/50-strata.rules; systemctl restart polkit'
 	act_as_op unit-limit "$unit" device=$DISK write=2M --yes
 	expect "with it op may limit the guest" 0 $CODE
 	contains "the kernel has the limit" 'wbps=2000000' "$(limits_of_guest)"
