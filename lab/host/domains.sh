@@ -24,7 +24,7 @@ disk_is_checked() {
 	shell "qemu-io -f qcow2 -c 'write 0 1M' $file >/dev/null; virsh -q attach-disk $GUEST $file vdb --targetbus virtio --subdriver qcow2 --config"
 	act disk-check $GUEST file=$file --yes
 	expect "disk-check of an image that is well: exit code" 0 $CODE
-	contains "it says that it is well" 'no error in the tables' "$(all_said)"
+	contains "it says that it is well" 'no error in the tables|image is sound' "$(all_said)"
 	contains "and what qemu-img says is shown" 'No errors were found on the image' "$(jq -r .output <<<"$REPORT")"
 	refused "a raw disk has nothing to be checked" 'raw disk has no tables' disk-check $GUEST file=/mnt/nv/inst.raw
 	refused "a file that is no disk of it is not checked" 'no disk in' disk-check $GUEST file=/etc/passwd

@@ -6,7 +6,6 @@ GUEST=instance-0000001c
 DISK=nvme0n1
 SWAP=/dev/vdb
 HOST=hostlab
-MB=1000000
 
 on() { "$HERE/lab.sh" ssh "$@" </dev/null; }              # COMMAND... as root
 as_op() { LAB_USER=op "$HERE/lab.sh" ssh "$@" </dev/null; } # COMMAND... as a user without rights
