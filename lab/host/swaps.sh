@@ -70,17 +70,18 @@ swap_needs_memory() {
 # An abort in the middle: what strata says of what is left, against what is left.
 swap_off_is_aborted() {
 	half_is_used
-	local used code left pid from
+	local used code left pid from at
 	used=$(swapped $SWAP)
 	shell "echo \$\$ >/run/strata.pid; exec strata act swap-off $SWAP --yes 2>&1" >"$WORK/progress" &
 	pid=$!
 	until_true 60 grep -qP 'begin [1-9]\d* %' "$WORK/progress" || fail "it has begun" "$(cat "$WORK/progress")"
+	at=$(progress | tail -1)
 	from=$(now_ms)
 	shell 'kill -INT $(cat /run/strata.pid)'
 	wait $pid
 	code=$?
 	left=$(swapped $SWAP)
-	note "aborted at $(progress | tail -1) %; strata ended $(($(now_ms) - from)) ms later and says: $(tail -1 "$WORK/progress")"
+	note "aborted at $at %; strata ended $(($(now_ms) - from)) ms later and says: $(tail -1 "$WORK/progress")"
 	expect "an aborted swap-off: exit code" 5 $code
 	if [ "$left" != off ] && [ "$left" -lt "$used" ]; then
 		pass "the area stays on with what is left" "$((used / 1024)) MiB, then $((left / 1024)) MiB"
