@@ -11,6 +11,7 @@ import (
 
 	"strata/internal/connect"
 	"strata/internal/fleet"
+	"strata/internal/wire"
 )
 
 // ErrNotSeen is returned when an action was accepted, or its answer lost, and no later observation showed its effect
@@ -47,8 +48,9 @@ type Progress struct {
 
 // Approved is a plan that somebody agreed to. Only Approve makes one.
 type Approved struct {
-	plan Plan
-	by   *Runner
+	plan  Plan
+	typed string
+	by    *Runner
 }
 
 // Setup is what a Runner works with.
@@ -106,7 +108,7 @@ func (r *Runner) Approve(p Plan, typed string) (Approved, error) {
 	case typed != p.Ask:
 		return Approved{}, fmt.Errorf("%s: type %q to agree", p.Title, p.Ask)
 	}
-	return Approved{plan: p, by: r}, nil
+	return Approved{plan: p, typed: typed, by: r}, nil
 }
 
 // Run does what was approved and waits until it is seen. It plans again on the newest snapshot and refuses if the world
@@ -142,7 +144,38 @@ func (r *Runner) Run(ctx context.Context, ok Approved, say func(Progress)) error
 		return refuse(fmt.Errorf("%s: nothing was done: %w", plan.Title, err))
 	}
 	tell(Begun, Step{})
-	return r.perform(ctx, plan, deed, tell)
+	return r.perform(ctx, plan, ok.typed, deed, tell)
+}
+
+// pace is how long after the begin of one action the next of the same source begins: an API that is told many things
+// at once answers none of them well.
+const pace = time.Second
+
+// RunAll runs approved actions one after the other, each until it is seen, and no faster than pace. With halt the first
+// that fails is the last; when ctx ends nothing of what is left is begun.
+func (r *Runner) RunAll(ctx context.Context, approved []Approved, halt bool, say func(Progress)) {
+	began := map[string]time.Time{} // by source
+	failed := false
+	for _, ok := range approved {
+		if failed {
+			r.Skip(ok, "one before it failed", say)
+			continue
+		}
+		source := ok.plan.Action.Target().Source
+		if last, before := began[source]; before {
+			select {
+			case <-time.After(time.Until(last.Add(pace))):
+			case <-ctx.Done():
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		began[source] = time.Now()
+		// What came of it is said by its last progress and stands in the audit log.
+		err := r.Run(ctx, ok, say)
+		failed = halt && err != nil
+	}
 }
 
 // Skip says that an approved action is not run after all, and puts that on record.
@@ -156,17 +189,23 @@ func (r *Runner) Skip(ok Approved, why string, say func(Progress)) {
 }
 
 // perform applies a plan that is on record and waits for its effect.
-func (r *Runner) perform(ctx context.Context, plan Plan, deed fleet.Deed, tell func(Phase, Step)) error {
+func (r *Runner) perform(ctx context.Context, plan Plan, typed string, deed fleet.Deed, tell func(Phase, Step)) error {
 	began := time.Now()
 	output := ""
-	err := plan.Action.apply(ctx, r.Hands, func(s Step) {
+	say := func(s Step) {
 		output = s.Output
 		tell(Begun, s)
-	})
+	}
+	var err error
+	if there, far := r.Hands.writing.Remote(plan.Action.Target().Source); far {
+		err = applyThere(ctx, there, wire.Do{Recipe: *recipe(plan.Action), Typed: typed, Who: r.Who}, say)
+	} else {
+		err = plan.Action.apply(ctx, r.Hands, say)
+	}
 	var lost *connect.Lost
-	if err != nil && !errors.As(err, &lost) {
+	if err != nil && (plan.Reads || !errors.As(err, &lost)) {
 		phase := Failed
-		if context.Cause(ctx) == errAbort {
+		if errors.Is(context.Cause(ctx), errAbort) {
 			phase = Aborted
 		}
 		r.Wake(plan.Action.Target().Source)
@@ -175,7 +214,7 @@ func (r *Runner) perform(ctx context.Context, plan Plan, deed fleet.Deed, tell f
 		return err
 	}
 	if plan.Reads {
-		err = errors.Join(err, r.record(deed, Seen, "answered", err))
+		err = r.record(deed, Seen, "answered", nil)
 		tell(Seen, Step{Says: "answered", Output: output})
 		return err
 	}
@@ -195,7 +234,7 @@ func (r *Runner) perform(ctx context.Context, plan Plan, deed fleet.Deed, tell f
 		if ctx.Err() != nil {
 			outcome = fmt.Errorf("%s: strata was left while waiting: %w (last seen: %s)", plan.Title, ErrNotSeen, after)
 		}
-		if context.Cause(ctx) == errAbort {
+		if errors.Is(context.Cause(ctx), errAbort) {
 			outcome = fmt.Errorf("%s: nobody waits for it any more: %w (last seen: %s)", plan.Title, ErrNotSeen, after)
 		}
 	case Failed:
@@ -240,7 +279,11 @@ func (r *Runner) take(ctx context.Context, a Action) (_ context.Context, release
 	if other, ok := r.busy[target]; ok {
 		return nil, nil, fmt.Errorf("%s: %s is still running on it", a.Name(), other.name)
 	}
-	unlock, err := lock(r.Locks, target, r.Who+", "+a.Name())
+	folder := r.Locks
+	if _, far := r.Hands.writing.Remote(target.Source); far {
+		folder = "" // the agent there locks, among all who act on its machine
+	}
+	unlock, err := lock(folder, target, r.Who+", "+a.Name())
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", a.Name(), err)
 	}

@@ -61,6 +61,7 @@ func bindings() []binding {
 		{keys: []string{"shift+left", "<"}, help: "sort by the column before; before the first is worst first", do: func(m *Model) tea.Cmd { m.table().sortNext(-1); return nil }},
 		{keys: []string{"O"}, help: "turn the order round", do: func(m *Model) tea.Cmd { m.table().sortBy(m.table().sort); return nil }},
 		{keys: []string{"!"}, help: "only what is not fine, and back", do: func(m *Model) tea.Cmd { m.table().onlyFaults(); return nil }},
+		{keys: []string{"s"}, help: "a shell on the row's machine, over ssh; the screen comes back when it ends", why: needShell, do: (*Model).shell},
 		{keys: []string{"y"}, help: "the object as JSON; again as YAML", why: needObject, do: page(rawPage)},
 		{keys: []string{"c"}, help: "copy the object's name or id to your own clipboard (OSC 52)", why: needRow, do: func(m *Model) tea.Cmd { return m.copy(copied(m.table().at)) }},
 		{keys: []string{"f"}, help: "freeze the screen; data goes on coming in behind it", do: (*Model).freeze},

@@ -67,15 +67,16 @@ func (m *Model) unlessBusy(p actions.Plan, r fleet.Ref) actions.Plan {
 	return p
 }
 
-// undos offers to take back what lines of the audit log tell of.
+// undos offers to take back the last thing that was done to each object, or what a line of the audit log tells of.
 func (m *Model) undos(refs []fleet.Ref) []choice {
-	c := choice{offer: actions.Offer{Key: "u", Title: "undo"}}
+	c := choice{offer: actions.Offer{Key: "z", Title: "undo"}}
 	for _, r := range refs {
-		d, ok := fleet.Find[*fleet.Deed](m.screen.newest, r)
+		d, ok := m.lastDeed(r)
 		if !ok {
 			continue
 		}
-		p := actions.Plan{Title: "undo " + d.Title}
+		c.offer.Title = "undo: " + d.Title
+		p := actions.Plan{Title: c.offer.Title}
 		if d.Undo == nil {
 			p.Refused = []string{"there is no undo for it"}
 		} else if act, err := actions.Decode(*d.Undo); err != nil {
@@ -89,6 +90,19 @@ func (m *Model) undos(refs []fleet.Ref) []choice {
 		return nil
 	}
 	return []choice{c}
+}
+
+// lastDeed is the deed that a line of the audit log tells of; of any other object the last that can be taken back.
+func (m *Model) lastDeed(r fleet.Ref) (last *fleet.Deed, ok bool) {
+	if r.Kind == fleet.KindDeed {
+		return fleet.Find[*fleet.Deed](m.screen.newest, r)
+	}
+	for d := range fleet.All[*fleet.Deed](m.screen.newest, fleet.KindDeed) {
+		if d.Target == r && d.Phase == string(actions.Begun) && d.Undo != nil {
+			last = d
+		}
+	}
+	return last, last != nil
 }
 
 func (u *menu) draw(m *Model, w, h int) []string {

@@ -24,6 +24,8 @@ type Options struct {
 	// Look and Refresh carry the reader's wishes to the sources.
 	Look    func(fleet.Ref)
 	Refresh func(source string)
+	// Shell makes a shell on the machine of that name; an error says why there is none.
+	Shell   func(machine string) (tea.ExecCommand, error)
 	Version string
 	Mouse   bool
 }
@@ -156,6 +158,11 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case progressMsg:
 		m.progress(actions.Progress(msg))
 		return m, m.runs.await(m.ctx)
+	case shellMsg:
+		if msg.err != nil {
+			m.say(badInk, "the shell: "+msg.err.Error())
+		}
+		return m, tea.ClearScreen
 	case tea.KeyPressMsg:
 		return m, m.key(msg)
 	case tea.PasteMsg:

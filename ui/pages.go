@@ -29,6 +29,9 @@ func helpPage() *pager {
 			}
 			out = append(out, line{}, says(bold, "Actions (m)"))
 			for _, o := range actions.Offers() {
+				if o.Key == "" {
+					continue
+				}
 				out = append(out, line{cells: []cell{{fit("m "+o.Key, 18, false) + " ", accent}, {o.Title + " (on a " + string(o.Kind) + ")", plain}}})
 			}
 			out = append(out, line{}, says(bold, "Panes (:name)"))

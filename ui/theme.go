@@ -137,7 +137,11 @@ func (t *Theme) spark(values []float64, w int, lo, hi float64) string {
 
 // bar draws how much of something is done, 0 to 1, with its percentage.
 func (t *Theme) bar(share float64, w int) string {
-	share = max(0, min(1, share))
-	full := int(share*float64(w) + 0.5)
-	return t.or("▕", "[") + strings.Repeat(t.or("█", "#"), full) + strings.Repeat(t.or("░", "."), w-full) + t.or("▏", "]") + fmt.Sprintf(" %3.0f %%", share*100)
+	return t.gauge(share, w) + fmt.Sprintf(" %3.0f %%", max(0, min(1, share))*100)
+}
+
+// gauge draws a share, 0 to 1.
+func (t *Theme) gauge(share float64, w int) string {
+	full := int(max(0, min(1, share))*float64(w) + 0.5)
+	return t.or("▕", "[") + strings.Repeat(t.or("█", "#"), full) + strings.Repeat(t.or("░", "."), w-full) + t.or("▏", "]")
 }

@@ -154,6 +154,8 @@ func sourcesView() *view {
 func views() []*view {
 	return []*view{
 		serversView(), workView(), temperaturesView(), disksView(), findingsView(), hostsView(), filesystemsView(), eventsView(), auditView(),
-		podsView(), nodesView(), volumesView(), servicesView(), sourcesView(),
+		podsView(), nodesView(), volumesView(), servicesView(), sourcesView(), agentsView(),
+		unitsView(), swapView(),
+		flavorsView(), vmsView(),
 	}
 }

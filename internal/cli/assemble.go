@@ -10,10 +10,13 @@ import (
 	"strata/internal/connect"
 	"strata/internal/diagnose"
 	"strata/internal/fleet"
+	"strata/internal/sh"
 	"strata/sources"
+	"strata/sources/agent"
 	"strata/sources/audit"
 	"strata/sources/host"
 	"strata/sources/kube"
+	"strata/sources/libvirt"
 	"strata/sources/openstack"
 )
 
@@ -22,16 +25,19 @@ type places struct {
 	openstack connect.Search
 	kube      connect.KubeSearch
 	hosts     []host.Config
+	libvirts  []connect.LibvirtAt
 	machines  []connect.Machine // that may be acted on
+	remotes   []connect.Remote
 }
 
 // here looks where the tools of each layer look, with this process' environment, and at this machine.
 func here(c config.Config, noHost bool) places {
-	p := places{openstack: connect.SearchHere(c.Clouds...), kube: connect.KubeSearchHere(c.Contexts...)}
+	p := places{openstack: connect.SearchHere(c.Clouds...), kube: connect.KubeSearchHere(c.Contexts...), remotes: remotes(c)}
 	if !noHost {
 		name := host.Name("")
 		p.hosts = []host.Config{{Name: name}}
 		p.machines = []connect.Machine{connect.ThisMachine(name)}
+		p.libvirts = []connect.LibvirtAt{{Name: name, Run: sh.Run}}
 	}
 	return p
 }
@@ -43,6 +49,8 @@ type assembly struct {
 	clouds   []connect.Cloud
 	clusters []connect.Cluster
 	machines []connect.Machine
+	remotes  []connect.Remote
+	libvirts []connect.LibvirtAt
 	sources  []sources.Source
 	awaited  []awaited
 	absent   []fleet.Observation // layers that were looked for and are not there
@@ -56,21 +64,45 @@ type awaited struct{ source, scope string }
 // described badly is a source that says so. wanted says which kinds matter; a layer without any of them is not even
 // looked for.
 func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *assembly {
-	a := &assembly{wishes: sources.NewWishes(), machines: at.machines, broke: make(chan error, 1)}
+	a := &assembly{wishes: sources.NewWishes(), machines: at.machines, remotes: at.remotes, broke: make(chan error, 1)}
 	a.store = fleet.NewStore(a.guarded(diagnose.Derive(diagnose.Rules())))
-	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor) {
-		a.addClouds(at.openstack, c)
+	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindFlavor) {
+		a.addClouds(at.openstack, c, wanted(fleet.KindFlavor))
 	}
 	if wanted(fleet.KindNode, fleet.KindLease, fleet.KindPod, fleet.KindEvent, fleet.KindVolume, fleet.KindClaim) {
 		a.addClusters(at.kube)
 	}
-	if wanted(fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem) {
+	if wanted(hostKinds()...) {
 		a.addHosts(at.hosts, c)
+	}
+	if wanted(append(machineKinds(), fleet.KindAgent)...) {
+		a.addRemotes(at.remotes)
+	}
+	if wanted(fleet.KindDomain) {
+		for _, l := range at.libvirts {
+			a.libvirts = append(a.libvirts, l)
+			a.add(libvirt.New(libvirt.Config{LibvirtAt: l, Wishes: a.wishes}), libvirt.Scope)
+		}
 	}
 	if wanted(fleet.KindDeed) {
 		a.add(audit.New(c.Audit.Path, 0), audit.Scope)
 	}
 	return a
+}
+
+// hostKinds are what the source of a machine sees; machineKinds are all that an agent tells of its machine.
+func hostKinds() []fleet.Kind {
+	return []fleet.Kind{fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap}
+}
+
+func machineKinds() []fleet.Kind { return append(hostKinds(), fleet.KindDomain) }
+
+func (a *assembly) addRemotes(remotes []connect.Remote) {
+	for _, r := range remotes {
+		a.add(agent.New(r, agent.Options{Wishes: a.wishes}), agent.Scope)
+		// Of its own scopes the host is the one that is always there.
+		a.awaited = append(a.awaited, awaited{"host/" + r.Name, host.ScopeHost})
+	}
 }
 
 func (a *assembly) add(s sources.Source, scopes ...string) {
@@ -80,7 +112,7 @@ func (a *assembly) add(s sources.Source, scopes ...string) {
 	}
 }
 
-func (a *assembly) addClouds(where connect.Search, c config.Config) {
+func (a *assembly) addClouds(where connect.Search, c config.Config, flavors bool) {
 	var looked connect.Looked
 	if a.clouds, looked = connect.Clouds(where); len(a.clouds) == 0 {
 		a.absent = append(a.absent, fleet.Observation{Source: "openstack", Err: looked.Trouble()})
@@ -88,6 +120,9 @@ func (a *assembly) addClouds(where connect.Search, c config.Config) {
 	for _, cloud := range a.clouds {
 		a.add(openstack.New(cloud, openstack.Options{Every: c.Poll.OpenStack, Wishes: a.wishes, Version: versionOf().Version}),
 			openstack.ScopeServers, openstack.ScopeServices, openstack.ScopeHypervisors)
+		if flavors {
+			a.awaited = append(a.awaited, awaited{cloud.Source(), openstack.ScopeFlavors})
+		}
 	}
 }
 
@@ -97,7 +132,7 @@ func (a *assembly) addClusters(where connect.KubeSearch) {
 		a.absent = append(a.absent, fleet.Observation{Source: "kube", Err: connect.KubeTrouble(looked)})
 	}
 	for _, cluster := range a.clusters {
-		a.add(kube.New(cluster, kube.Options{Agent: agent()}), "nodes", "leases", "pods", "events", "volumes", "claims")
+		a.add(kube.New(cluster, kube.Options{Agent: userAgent()}), "nodes", "leases", "pods", "events", "volumes", "claims")
 	}
 }
 
@@ -115,13 +150,13 @@ func (a *assembly) addHosts(hosts []host.Config, c config.Config) {
 		if h.SmartEvery == 0 {
 			h.SmartEvery = c.Poll.Smart
 		}
-		a.add(host.New(h), host.ScopeHost, host.ScopeSensors, host.ScopeDisks, host.ScopeFilesystems)
+		a.add(host.New(h), host.ScopeHost, host.ScopeSensors, host.ScopeDisks, host.ScopeFilesystems, host.ScopeUnits, host.ScopeSwaps)
 	}
 }
 
 // reach is what can be acted on: what is looked at.
 func (a *assembly) reach() connect.Reach {
-	return connect.Reach{Clouds: a.clouds, Clusters: a.clusters, Machines: a.machines}
+	return connect.Reach{Clouds: a.clouds, Clusters: a.clusters, Machines: a.machines, Remotes: a.remotes}
 }
 
 // run watches everything until ctx ends.

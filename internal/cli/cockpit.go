@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,7 +81,7 @@ func (p *program) open(ctx context.Context, t *terminal, c config.Config, why st
 	defer h.putDown()
 	model := ui.New(ctx, ui.Options{
 		Store: a.store, Theme: ui.NewTheme(c.UI.ASCII || p.onlyASCII(), p.profile() <= colorprofile.ANSI), Title: a.title(), Runner: h.runner, ReadOnly: why,
-		Look: a.wishes.Look, Refresh: a.wishes.Refresh, Version: versionOf().Version, Mouse: c.UI.Mouse,
+		Look: a.wishes.Look, Refresh: a.wishes.Refresh, Shell: p.shell(a.machines, a.remotes), Version: versionOf().Version, Mouse: c.UI.Mouse,
 	})
 	looked := make(chan struct{})
 	go func() {
@@ -134,7 +135,7 @@ func (p *program) hands(a *assembly, c config.Config) (*hands, error) {
 	}
 	writing := connect.ForWriting(versionOf().Version, a.reach())
 	runner := actions.NewRunner(actions.Setup{
-		Hands: actions.NewHands(writing), Store: a.store, Audit: audit, Who: p.who(), Wake: a.wishes.Refresh, Patient: patience,
+		Hands: actions.NewHands(writing), Store: a.store, Audit: audit, Who: cmp.Or(c.Who, p.who()), Wake: a.wishes.Refresh, Patient: patience,
 		Locks: p.locks(c),
 	})
 	if c.Write == config.Ask {

@@ -4,15 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
 
 	"strata/internal/connect"
 	"strata/internal/fake/incident"
+	"strata/internal/fake/machine"
 	"strata/internal/fleet"
+	"strata/internal/sh"
 	"strata/sources/host"
 )
 
@@ -91,7 +95,26 @@ func placesOf(world *incident.World, dir string) places {
 		kube:      connect.KubeSearch{Getenv: getenv, Home: dir},
 	}
 	for _, m := range world.Machines {
+		run := simulated(m.Simulated)
 		at.hosts = append(at.hosts, host.Config{Name: m.Name, Root: m.Root, Smartctl: m.Smartctl, Statfs: m.Statfs})
+		at.libvirts = append(at.libvirts, connect.LibvirtAt{Name: m.Name, Root: m.Root, Run: run})
+		at.machines = append(at.machines, connect.Machine{Name: m.Name, Root: m.Root, Run: run, Bus: m.Bus})
 	}
 	return at
+}
+
+// simulated runs the programs of a simulated machine.
+func simulated(m *machine.Machine) func(context.Context, sh.Cmd) (sh.Result, error) {
+	return func(ctx context.Context, c sh.Cmd) (sh.Result, error) {
+		if c.Deadline > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, c.Deadline, sh.ErrDeadline)
+			defer cancel()
+		}
+		stdout, stderr, code, err := m.Program(ctx, c.Argv...)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("starting %s: %w", c.Argv[0], sh.ErrMissing)
+		}
+		return sh.Result{Stdout: stdout, Stderr: strings.TrimSpace(string(stderr)), Code: code}, err
+	}
 }

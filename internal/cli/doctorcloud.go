@@ -114,7 +114,7 @@ func examineCluster(ctx context.Context, cluster connect.Cluster) *of {
 	if cluster.From != "" {
 		subject.subject += " (" + cluster.From + ")"
 	}
-	client, err := cluster.ForReading(agent())
+	client, err := cluster.ForReading(userAgent())
 	if err != nil {
 		subject.trouble("configured", err)
 		return subject

@@ -28,11 +28,16 @@ func (p *program) examineHost(ctx context.Context, s *fleet.Snapshot, h *fleet.H
 		subject.add(missing, "rights", fmt.Sprintf("uid %d: SMART and the system UUID are for root", os.Geteuid()), "sudo strata")
 	}
 	smart := 0
-	for o := range s.Each(fleet.KindDisk) {
-		if d, ok := o.(*fleet.Disk); ok && d.Source == h.Source && mayHaveSmart(d) {
+	var disks []*fleet.Disk
+	for d := range fleet.All[*fleet.Disk](s, fleet.KindDisk) {
+		if d.Source == h.Source {
+			disks = append(disks, d)
+		}
+		if d.Source == h.Source && mayHaveSmart(d) {
 			smart++
 		}
 	}
+	examineRights(subject, whoRuns(h), disks)
 	smartctl(ctx, subject, smart)
 	if h.Pressure != nil {
 		subject.add(fine, "pressure", "the kernel tells PSI", "")

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 // options are the flags that several verbs share. A flag beats the configuration file.
 type options struct {
 	clouds, contexts []string
+	hosts            []string
 	config           string
 	interval         time.Duration
 	noHost           bool
@@ -29,6 +31,7 @@ func (o *options) looking(c *cobra.Command) {
 	f := c.Flags()
 	f.StringArrayVar(&o.clouds, "cloud", nil, "watch this cloud of clouds.yaml (may repeat; envvars is that of the OS_* variables)")
 	f.StringArrayVar(&o.contexts, "context", nil, "watch this context of the kubeconfig (may repeat)")
+	f.StringArrayVar(&o.hosts, "host", nil, "watch this machine over ssh too: `[NAME=]DESTINATION` (may repeat)")
 	f.StringVar(&o.config, "config", "", "read this configuration `file`")
 	f.DurationVar(&o.interval, "interval", 0, "how often to ask OpenStack for what changed, 2s or more (default 5s)")
 	f.BoolVar(&o.noHost, "no-host", false, "do not watch the machine strata runs on")
@@ -81,6 +84,13 @@ func (p *program) settings(o options) (config.Config, error) {
 	}
 	if len(o.contexts) > 0 {
 		c.Contexts = o.contexts
+	}
+	for _, one := range o.hosts {
+		h, err := config.ParseHost(one)
+		if err != nil {
+			return config.Config{}, &exit{exitUsage, &fleet.Trouble{Doing: "--host: " + err.Error(), Fix: "write it as NAME=user@machine"}}
+		}
+		c.Hosts = append(slices.DeleteFunc(c.Hosts, func(o config.Host) bool { return o.Name == h.Name }), h)
 	}
 	c.ReadOnly = c.ReadOnly || o.readOnly
 	c.UI.ASCII = c.UI.ASCII || o.ascii

@@ -43,6 +43,22 @@ func hostColumns(kind fleet.Kind) []column {
 		}
 	case fleet.KindDisk:
 		return diskColumns()
+	case fleet.KindAgent:
+		return []column{
+			{"NAME", false, on(func(a *fleet.Agent) string { return a.Name })},
+			{"STATUS", false, on(func(a *fleet.Agent) string { return a.Health().Word })},
+			{"DESTINATION", false, on(func(a *fleet.Agent) string { return a.Destination })},
+			{"SKEW", true, on(func(a *fleet.Agent) string {
+				return maybe(a.Skew, func(s float64) string { return fmt.Sprintf("%+.1fs", s) })
+			})},
+			{"CPU", true, on(func(a *fleet.Agent) string { return maybe(a.CPU, percent) })},
+			{"RSS", true, on(func(a *fleet.Agent) string { return maybe(a.RSS, size[uint64]) })},
+			{"SENT/S", true, on(func(a *fleet.Agent) string {
+				return maybe(a.BytesSec, func(b float64) string { return size(uint64(b)) })
+			})},
+			{"BUILD", false, on(func(a *fleet.Agent) string { return a.Build })},
+			{"SAYS", false, on(func(a *fleet.Agent) string { return a.Says })},
+		}
 	case fleet.KindFilesystem:
 		return []column{
 			{"MOUNT", false, on(func(f *fleet.Filesystem) string { return f.Mount })},

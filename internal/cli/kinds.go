@@ -21,6 +21,7 @@ func kindTable() []kindWord {
 		{fleet.KindServer, []string{"servers", "server"}},
 		{fleet.KindCompute, []string{"services", "service", "compute"}},
 		{fleet.KindHypervisor, []string{"hypervisors", "hypervisor"}},
+		{fleet.KindFlavor, []string{"flavors", "flavor"}},
 		{fleet.KindNode, []string{"nodes", "node"}},
 		{fleet.KindPod, []string{"pods", "pod"}},
 		{fleet.KindEvent, []string{"events", "event"}},
@@ -31,6 +32,10 @@ func kindTable() []kindWord {
 		{fleet.KindSensor, []string{"sensors", "sensor"}},
 		{fleet.KindDisk, []string{"disks", "disk"}},
 		{fleet.KindFilesystem, []string{"filesystems", "filesystem"}},
+		{fleet.KindAgent, []string{"agents", "agent"}},
+		{fleet.KindUnit, []string{"units", "unit", "cgroups"}},
+		{fleet.KindSwap, []string{"swaps", "swap"}},
+		{fleet.KindDomain, []string{"domains", "domain", "vms", "vm"}},
 		{fleet.KindDeed, []string{"deeds", "deed"}},
 	}
 }

@@ -117,8 +117,12 @@ func deepened(s *fleet.Snapshot, want []awaited) bool {
 				if slices.Contains(o.Missing, "SMART: not read yet") {
 					return false
 				}
+			case *fleet.Agent:
+				if o.State == "connecting" {
+					return false
+				}
 			case *fleet.Server:
-				if o.Run.Status == "SHUTOFF" && o.Actions == nil && o.ActionsErr == "" {
+				if (o.Run.Status == "SHUTOFF" || o.Run.Locked.V) && o.Actions == nil && o.ActionsErr == "" {
 					return false
 				}
 			}

@@ -436,3 +436,28 @@ func TestALocaleWithoutUTF8GetsASCIIOnly(t *testing.T) {
 		}
 	}
 }
+
+func TestAShellTakesTheScreensPlaceUntilItEnds(t *testing.T) {
+	t.Parallel()
+	shell := filepath.Join(t.TempDir(), "shell")
+	if err := os.WriteFile(shell, []byte("#!/bin/sh\necho inside of it; trap 'echo caught it' INT; read line; read line; echo \"read $line\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, sessionOptions{env: []string{"SHELL=" + shell}})
+	s.await("the host", func(screen string) bool { return strings.Contains(screen, "1 host") })
+	s.press(":hosts\r")
+	s.await("its pane", func(screen string) bool { return strings.Contains(screen, "Hosts") })
+	s.press("s")
+	s.await("the shell", func(screen string) bool { return strings.Contains(screen, "inside of it") })
+	s.press("\x03") // is for the shell
+	s.await("that the shell caught ctrl-c", func(screen string) bool { return strings.Contains(screen, "caught it") })
+	s.press("word\r")
+	s.press("word\r")
+	s.await("the screen again", func(screen string) bool { return strings.Contains(screen, "Hosts") && strings.Contains(screen, "deeper") })
+	s.press("q")
+	s.press("q")
+	if code := s.ends(); code != 0 {
+		t.Errorf("exit code %d: %s", code, s.stderr)
+	}
+	s.sane()
+}

@@ -49,8 +49,8 @@ func (b build) named() build {
 	return b
 }
 
-// agent is the User-Agent of strata's own requests.
-func agent() string { return "strata/" + versionOf().Version }
+// userAgent is the User-Agent of strata's own requests.
+func userAgent() string { return "strata/" + versionOf().Version }
 
 func (p *program) versionVerb() *cobra.Command {
 	return &cobra.Command{

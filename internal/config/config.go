@@ -4,9 +4,11 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"strata/internal/fleet"
@@ -19,6 +21,8 @@ type Config struct {
 	Write    Write    // whether a cockpit with hands may use them at once
 	Clouds   []string // of clouds.yaml; none means those the OpenStack clients would take
 	Contexts []string // of the kubeconfig; none means the current one
+	Hosts    []Host   // other machines, watched over ssh
+	Who      string   // who acts, for the audit log; "" is found out. No key of the file.
 	Poll     Poll
 	UI       UI
 	Audit    Audit
@@ -32,6 +36,36 @@ const (
 	Always Write = "always" // from its start on
 	Ask    Write = "ask"    // once its reader says :write
 )
+
+// Host is a machine that is watched over ssh.
+type Host struct {
+	Name string // what it is called; letters, digits, dots, dashes and underscores
+	SSH  string // what ssh takes: user@machine, or a Host of ~/.ssh/config
+	Sudo bool   // start the agent there with sudo -n
+	// Allow is which actions may be done there, by their names with blanks between; "" is all.
+	Allow string
+}
+
+// ParseHost reads a host as a flag has it: NAME=DESTINATION, or a destination whose machine is the name.
+func ParseHost(s string) (Host, error) {
+	name, to, named := strings.Cut(s, "=")
+	if !named {
+		to = s
+		name = s[strings.LastIndex(s, "@")+1:]
+	}
+	h := Host{Name: name, SSH: to}
+	return h, h.check()
+}
+
+func (h Host) check() error {
+	if h.Name == "" || h.Name[0] == '-' || strings.Trim(h.Name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != "" {
+		return fmt.Errorf("%q is no name for a host: letters, digits, dots, dashes and underscores", h.Name)
+	}
+	if h.SSH == "" || strings.HasPrefix(h.SSH, "-") || strings.ContainsAny(h.SSH, " \t\r\n") {
+		return fmt.Errorf("%q is nothing that ssh takes as a destination", h.SSH)
+	}
+	return nil
+}
 
 // Poll is how often the sources look.
 type Poll struct {

@@ -154,3 +154,39 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Host{
+		"root@alpha":        {Name: "alpha", SSH: "root@alpha"},
+		"alpha":             {Name: "alpha", SSH: "alpha"},
+		"a=me@you@10.0.0.1": {Name: "a", SSH: "me@you@10.0.0.1"},
+		"k8s.host_1=jump":   {Name: "k8s.host_1", SSH: "jump"},
+	} {
+		if got, err := ParseHost(text); err != nil || got != want {
+			t.Errorf("%s is %+v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "=x", "-x=y", "a=-oProxyCommand=evil", "a=b c", "a;b=c", "a="} {
+		if got, err := ParseHost(text); err == nil {
+			t.Errorf("%q was taken as %+v", text, got)
+		}
+	}
+	parse := func(text string) (Config, error) {
+		return Parse("c.yaml", []byte(text), Default(func(string) string { return "" }))
+	}
+	c, err := parse("hosts:\n  - name: alpha\n    ssh: root@alpha\n    sudo: true\n  - name: beta\n")
+	if err != nil || len(c.Hosts) != 2 || c.Hosts[0] != (Host{Name: "alpha", SSH: "root@alpha", Sudo: true}) || c.Hosts[1].SSH != "beta" {
+		t.Errorf("hosts %+v, %v", c.Hosts, err)
+	}
+	for text, want := range map[string]string{
+		"hosts:\n  - name: a b\n":             "c.yaml:2:9: ",
+		"hosts:\n  - name: a\n  - name: a\n":  "two hosts",
+		"hosts:\n  - name: a\n    port: 22\n": "port",
+		"write: sometimes\n":                  "neither always nor ask",
+	} {
+		if _, err := parse(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}

@@ -17,6 +17,13 @@ clouds: []
 # Contexts of the kubeconfig to watch. Empty: the current one.
 contexts: []
 
+# Other machines to watch, over the system's own ssh. strata copies itself into the cache folder of the user there.
+hosts: []
+#  - name: openstack-host
+#    ssh: root@10.0.0.2   # or a Host of ~/.ssh/config; without it the name
+#    sudo: false          # start the agent with sudo -n, so that it can read SMART
+#    allow: [unit-limit]  # actions that may be done there; without it all
+
 # How often to look. Kubernetes is not polled: its API server pushes.
 poll:
   openstack: 5s # changed servers, not below 2s

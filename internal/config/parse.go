@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,13 @@ type file struct {
 	Write    *string  `yaml:"write"`
 	Clouds   []string `yaml:"clouds"`
 	Contexts []string `yaml:"contexts"`
-	Poll     struct {
+	Hosts    []struct {
+		Name  string   `yaml:"name"`
+		SSH   string   `yaml:"ssh"`
+		Sudo  bool     `yaml:"sudo"`
+		Allow []string `yaml:"allow"`
+	} `yaml:"hosts"`
+	Poll struct {
 		OpenStack *string `yaml:"openstack"`
 		Host      *string `yaml:"host"`
 		Smart     *string `yaml:"smart"`
@@ -81,6 +88,20 @@ func Parse(name string, text []byte, c Config) (got Config, err error) {
 			return Config{}, faultAt(name, text, d.path, fmt.Sprintf("%s is too often; the least is %s", v, d.least))
 		}
 		*d.into = v
+	}
+	for i, h := range f.Hosts {
+		if h.SSH == "" {
+			h.SSH = h.Name
+		}
+		host := Host{h.Name, h.SSH, h.Sudo, strings.Join(h.Allow, " ")}
+		at := fmt.Sprintf("$.hosts[%d]", i)
+		if err := host.check(); err != nil {
+			return Config{}, faultAt(name, text, at, err.Error())
+		}
+		if slices.ContainsFunc(c.Hosts, func(o Host) bool { return o.Name == h.Name }) {
+			return Config{}, faultAt(name, text, at, fmt.Sprintf("there are two hosts %q", h.Name))
+		}
+		c.Hosts = append(c.Hosts, host)
 	}
 	if p := f.Audit.Path; p != nil {
 		if !filepath.IsAbs(*p) {

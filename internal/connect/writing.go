@@ -15,6 +15,7 @@ type Reach struct {
 	Clouds   []Cloud
 	Clusters []Cluster
 	Machines []Machine
+	Remotes  []Remote
 }
 
 // Writing holds the clients that may change something. The read-only program never makes one. Logins are made when
@@ -23,6 +24,7 @@ type Writing struct {
 	agent    string
 	clouds   map[string]*OpenStack // by source name
 	machines map[string]Machine    // by name
+	remotes  map[string]Remote     // by name
 
 	mu       sync.Mutex
 	clusters map[string]*kubeHands // by source name
@@ -39,6 +41,7 @@ type kubeHands struct {
 func ForWriting(version string, reach Reach) *Writing {
 	w := &Writing{
 		agent: "strata/" + version, clouds: map[string]*OpenStack{}, clusters: map[string]*kubeHands{}, machines: map[string]Machine{},
+		remotes: map[string]Remote{},
 	}
 	for _, c := range reach.Clouds {
 		base := newTransport(c.tls)
@@ -51,6 +54,9 @@ func ForWriting(version string, reach Reach) *Writing {
 	}
 	for _, m := range reach.Machines {
 		w.machines[m.Name] = m
+	}
+	for _, r := range reach.Remotes {
+		w.remotes[r.Name] = r
 	}
 	return w
 }
@@ -113,6 +119,16 @@ func (w *Writing) Machine(source string) (Machine, error) {
 		}
 	}
 	return Machine{}, fmt.Errorf("acting on %s: strata does not run on that machine", name)
+}
+
+// Remote returns the machine over ssh that a source is of, if it is one.
+func (w *Writing) Remote(source string) (Remote, bool) {
+	if w == nil {
+		return Remote{}, false
+	}
+	kind, name, _ := strings.Cut(source, "/")
+	r, ok := w.remotes[name]
+	return r, ok && (kind == "host" || kind == "libvirt")
 }
 
 // Close drops idle connections.

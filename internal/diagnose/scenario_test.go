@@ -314,6 +314,12 @@ func blank(kind fleet.Kind) fleet.Object {
 		return new(fleet.Disk)
 	case fleet.KindFilesystem:
 		return new(fleet.Filesystem)
+	case fleet.KindUnit:
+		return new(fleet.Unit)
+	case fleet.KindSwap:
+		return new(fleet.SwapArea)
+	case fleet.KindDomain:
+		return new(fleet.Domain)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ type Host struct {
 	Memory   Memory       `json:"memory"`
 	Swap     Swap         `json:"swap"`
 	Pressure *Pressure    `json:"pressure,omitempty"` // nil when the kernel has no PSI
+	Rights   *Rights      `json:"rights,omitempty"`   // nil when not known
 	// Missing says what could not be read here and why, for the pane and for doctor. Each line begins with what it is
 	// about: "load: ", "memory: ", "temperatures: ".
 	Missing []string `json:"missing,omitempty"`
@@ -53,7 +54,12 @@ type Swap struct {
 	Used        uint64       `json:"usedBytes"`
 	InBytesSec  Opt[float64] `json:"inBytesPerSec"` // pswpin of /proc/vmstat
 	OutBytesSec Opt[float64] `json:"outBytesPerSec"`
+	Swappiness  Opt[int]     `json:"swappiness"`     // vm.swappiness, 0 to 200
+	Kept        Opt[int]     `json:"swappinessKept"` // what strata's own file in /etc/sysctl.d sets at boot
 }
+
+// SysctlFile is the file in which strata keeps kernel settings for the next boot.
+const SysctlFile = "/etc/sysctl.d/90-strata.conf"
 
 // Pressure is PSI: the share of time (0 to 100) in which some or all tasks waited, as 10 s and 60 s averages.
 type Pressure struct {
@@ -186,7 +192,8 @@ type Disk struct {
 	Name       string    `json:"name"` // nvme0n1, sda
 	Model      string    `json:"model,omitempty"`
 	Serial     string    `json:"serial,omitempty"`
-	Bus        string    `json:"bus,omitempty"` // nvme, ata, scsi, virtio, md
+	Bus        string    `json:"bus,omitempty"`        // nvme, ata, scsi, virtio, md
+	Controller string    `json:"controller,omitempty"` // its controller's PCI address
 	Bytes      uint64    `json:"bytes,omitempty"`
 	Rotational Opt[bool] `json:"rotational"`
 	IO         DiskIO    `json:"io"`
@@ -264,6 +271,7 @@ type Filesystem struct {
 	Mount       string    `json:"mount"`
 	Device      string    `json:"device"`
 	Type        string    `json:"type"`
+	Disks       []string  `json:"disks,omitempty"` // the whole disks below it, as in /sys/block
 	Total       uint64    `json:"totalBytes"`
 	Used        uint64    `json:"usedBytes"`
 	Available   uint64    `json:"availableBytes"` // to ordinary users

@@ -7,6 +7,8 @@ func NameOf(o Object) string {
 		return o.Name
 	case *Pod:
 		return o.Name
+	case *Flavor:
+		return o.Name
 	case *Sensor:
 		return o.Host + " " + o.Label
 	case *Disk:
@@ -15,6 +17,13 @@ func NameOf(o Object) string {
 		return o.Host + ":" + o.Mount
 	case *Domain:
 		return o.Name
+	case *Unit:
+		if o.Domain != "" {
+			return o.Host + " " + o.Domain
+		}
+		return o.Host + " " + o.Name
+	case *SwapArea:
+		return o.Host + ":" + o.Name
 	}
 	return o.Ref().Name
 }

@@ -32,6 +32,7 @@ const (
 	KindApp        Kind = "app"      // an Argo CD application
 	KindLog        Kind = "log"      // the last lines of a container's log
 	KindFlavor     Kind = "flavor"
+	KindAgent      Kind = "agent" // strata on another machine
 	KindFinding    Kind = "finding"
 	KindDeed       Kind = "deed" // a line of strata's own audit log
 )

@@ -1,6 +1,10 @@
 package fleet
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Unit is a systemd scope or service with its control group: a qemu process with its helpers, a database, a session.
 // What a file of the group does not tell is missing; before a limit was ever set most groups have no io files at all.
@@ -45,6 +49,51 @@ type IOLimit struct {
 // Any reports whether anything is limited.
 func (l IOLimit) Any() bool { return l != IOLimit{} }
 
+// String is the limit as io.max has it, without what is not limited: "wbps=2000000 riops=50".
+func (l IOLimit) String() string {
+	var says []string
+	for _, f := range []struct {
+		key   string
+		limit Opt[uint64]
+	}{{"rbps", l.ReadBytesSec}, {"wbps", l.WriteBytesSec}, {"riops", l.ReadsSec}, {"wiops", l.WritesSec}} {
+		if f.limit.OK {
+			says = append(says, fmt.Sprintf("%s=%d", f.key, f.limit.V))
+		}
+	}
+	return strings.Join(says, " ")
+}
+
+// Bytes is what is read and written together each second; missing when neither is known.
+func (d *UnitIO) Bytes() Opt[float64] {
+	return Opt[float64]{V: d.ReadBytesSec.V + d.WriteBytesSec.V, OK: d.ReadBytesSec.OK || d.WriteBytesSec.OK}
+}
+
+// Busiest is the disk that the unit loads most; of those alike, one it is limited on. It is nil when there is none.
+func (u *Unit) Busiest() (most *UnitIO) {
+	rank := func(d *UnitIO) float64 {
+		if d.Limit.Any() || d.LibvirtLimit.Any() {
+			return d.Bytes().V + 0.5
+		}
+		return d.Bytes().V
+	}
+	for i := range u.IO {
+		if most == nil || rank(&u.IO[i]) > rank(most) {
+			most = &u.IO[i]
+		}
+	}
+	return most
+}
+
+// Limited reports whether anything of the unit's I/O is limited by its control groups.
+func (u *Unit) Limited() bool {
+	for i := range u.IO {
+		if u.IO[i].Limit.Any() || u.IO[i].LibvirtLimit.Any() {
+			return true
+		}
+	}
+	return false
+}
+
 // Ref of a unit is its name on its host.
 func (u *Unit) Ref() Ref { return Ref{KindUnit, u.Source, u.Name} }
 
@@ -55,13 +104,14 @@ func (u *Unit) Health() Health { return Health{StateOK, "up"} }
 type SwapArea struct {
 	Source   string      `json:"source"`
 	Host     string      `json:"host"`
-	Name     string      `json:"name"` // its path: as in /proc/swaps, else what the line of fstab resolves to
-	Type     string      `json:"type"` // partition, file
+	Name     string      `json:"name"`             // its path: as in /proc/swaps, else what the line of fstab resolves to
+	Type     string      `json:"type"`             // partition, file
+	Mapped   []string    `json:"mapped,omitempty"` // device mapper and md devices on the way to the disk, upper ones first: "dm-1 rl-swap"
 	Active   bool        `json:"active"`
 	Total    Opt[uint64] `json:"totalBytes"` // missing when it is off
 	Used     Opt[uint64] `json:"usedBytes"`
 	Priority int         `json:"priority,omitempty"`
-	Disk     string      `json:"disk,omitempty"`  // the whole disk below it
+	Disk     string      `json:"disk,omitempty"`  // the whole disk below it; of a RAID the first
 	Fstab    string      `json:"fstab,omitempty"` // the line of /etc/fstab that turns it on at boot
 	Units    []string    `json:"units,omitempty"` // unit files of systemd that do
 }
@@ -69,7 +119,7 @@ type SwapArea struct {
 // Ref of a swap area is its path.
 func (a *SwapArea) Ref() Ref { return Ref{KindSwap, a.Source, a.Name} }
 
-// Health: whether swap is well used is judged from its host.
+// Health tells on from off; whether swap is well used is judged from its host.
 func (a *SwapArea) Health() Health {
 	if a.Active {
 		return Health{StateOK, "on"}
@@ -127,6 +177,20 @@ type DomainSet struct {
 	Autostart  bool `json:"autostart"`
 }
 
+// DomainTune is a limit inside qemu on one disk of a domain (blkdeviotune). What is missing is not limited. Libvirt takes
+// a limit on reads and writes together or one on each, not both.
+type DomainTune struct {
+	ReadBytesSec  Opt[uint64] `json:"readBytesPerSec"`
+	WriteBytesSec Opt[uint64] `json:"writeBytesPerSec"`
+	ReadsSec      Opt[uint64] `json:"readsPerSec"`
+	WritesSec     Opt[uint64] `json:"writesPerSec"`
+	TotalBytesSec Opt[uint64] `json:"totalBytesPerSec"`
+	TotalSec      Opt[uint64] `json:"totalPerSec"` // reads and writes together
+}
+
+// Any reports whether anything is limited.
+func (t DomainTune) Any() bool { return t != DomainTune{} }
+
 // DomainDisk is a disk of a domain.
 type DomainDisk struct {
 	Target  string       `json:"target"` // vda
@@ -135,8 +199,8 @@ type DomainDisk struct {
 	Backing []string     `json:"backing,omitempty"` // the files below it, upper ones first
 	Path    DiskPath     `json:"path"`
 	Error   string       `json:"error,omitempty"` // its block error: "no space", "unspecified error"
-	Tune    IOLimit      `json:"tune"`            // blkdeviotune at work, inside qemu
-	Kept    IOLimit      `json:"kept"`            // blkdeviotune of the stored definition
+	Tune    DomainTune   `json:"tune"`            // blkdeviotune at work, inside qemu
+	Kept    DomainTune   `json:"kept"`            // blkdeviotune of the stored definition
 	Read    Opt[float64] `json:"readBytesPerSec"`
 	Write   Opt[float64] `json:"writeBytesPerSec"`
 }

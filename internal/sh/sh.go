@@ -30,6 +30,10 @@ type Cmd struct {
 	Deadline time.Duration // zero is 30 s
 	MaxOut   int           // bytes of stdout, more is ErrTooMuch; zero is 1 MiB
 	MaxErr   int           // bytes kept of the end of stderr; zero is 4 KiB
+	// Stop is sent first when the process must end early, to all of its group; zero kills at once. It is killed when it
+	// has not ended Grace later; zero is 10 s.
+	Stop  syscall.Signal
+	Grace time.Duration
 }
 
 // Result is what a process left behind.
@@ -44,7 +48,8 @@ type Result struct {
 const grace = 2 * time.Second
 
 // Run runs a process to its end. Any exit code is a result, not an error: an error says that the process could not be
-// started, did not end in time, printed too much, or that ctx ended. On the deadline its whole process group is killed.
+// started, did not end in time, printed too much, or that ctx ended. On the deadline its whole process group is killed, or
+// stopped first as Cmd.Stop says.
 func Run(ctx context.Context, c Cmd) (Result, error) {
 	if len(c.Argv) == 0 {
 		return Result{}, errors.New("running a command: no command given")
@@ -64,6 +69,12 @@ func Run(ctx context.Context, c Cmd) (Result, error) {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	// A grandchild that left the group may hold the pipes open.
 	cmd.WaitDelay = grace / 2
+	patience := grace
+	if c.Stop != 0 {
+		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, c.Stop) }
+		cmd.WaitDelay = or(c.Grace, 10*time.Second)
+		patience += cmd.WaitDelay
+	}
 	if err := cmd.Start(); err != nil {
 		return Result{}, fmt.Errorf("starting %s: %w", name, err)
 	}
@@ -77,7 +88,7 @@ func Run(ctx context.Context, c Cmd) (Result, error) {
 	select {
 	case err := <-ended:
 		return finish(quit, name, err, cmd, out, tail)
-	case <-time.After(grace):
+	case <-time.After(patience):
 		return Result{}, fmt.Errorf("running %s: %w; pid %d could not be killed and was left behind", name, context.Cause(quit), cmd.Process.Pid)
 	}
 }

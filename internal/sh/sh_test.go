@@ -97,6 +97,30 @@ func TestCancelEndsIt(t *testing.T) {
 	}
 }
 
+// swapoff needs seconds to end where it can; killed, it leaves the same, but nobody waited for it.
+func TestAStopIsGentleFirst(t *testing.T) {
+	t.Parallel()
+	ready := filepath.Join(t.TempDir(), "ready")
+	run := func(script string, grace time.Duration) (Result, error) {
+		_ = os.Remove(ready)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			for _, err := os.Stat(ready); err != nil; _, err = os.Stat(ready) {
+			}
+			cancel()
+		}()
+		return Run(ctx, Cmd{Argv: []string{"sh", "-c", script + "; touch " + ready + "; while :; do sleep 0.05; done"}, Stop: syscall.SIGTERM, Grace: grace})
+	}
+	r, err := run("trap 'echo tidied; exit 0' TERM", time.Minute)
+	if !errors.Is(err, context.Canceled) || string(r.Stdout) != "tidied\n" {
+		t.Errorf("got %q, %v", r.Stdout, err)
+	}
+	began := time.Now()
+	if _, err = run("trap '' TERM", 100*time.Millisecond); !errors.Is(err, context.Canceled) || time.Since(began) > 5*time.Second {
+		t.Errorf("one that does not listen: %v after %v", err, time.Since(began))
+	}
+}
+
 func TestOutputIsLimited(t *testing.T) {
 	t.Parallel()
 	r, err := Run(t.Context(), Cmd{Argv: []string{"yes"}, MaxOut: 1000})

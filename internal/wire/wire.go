@@ -107,6 +107,8 @@ func blank(kind fleet.Kind) (fleet.Object, bool) {
 		return new(fleet.ComputeService), true
 	case fleet.KindHypervisor:
 		return new(fleet.Hypervisor), true
+	case fleet.KindFlavor:
+		return new(fleet.Flavor), true
 	case fleet.KindNode:
 		return new(fleet.Node), true
 	case fleet.KindLease:
@@ -127,6 +129,14 @@ func blank(kind fleet.Kind) (fleet.Object, bool) {
 		return new(fleet.Disk), true
 	case fleet.KindFilesystem:
 		return new(fleet.Filesystem), true
+	case fleet.KindAgent:
+		return new(fleet.Agent), true
+	case fleet.KindUnit:
+		return new(fleet.Unit), true
+	case fleet.KindSwap:
+		return new(fleet.SwapArea), true
+	case fleet.KindDomain:
+		return new(fleet.Domain), true
 	case fleet.KindDeed:
 		return new(fleet.Deed), true
 	}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"strata/internal/fleet"
 	"strata/sources"
 	"strata/sources/sourcetest"
@@ -144,14 +146,17 @@ func TestConformance(t *testing.T) {
 	one := line(t, "a")
 	reset := func() { must(os.WriteFile(path, []byte(one), 0o600)) }
 	reset()
+	folder := filepath.Join(t.TempDir(), "folder")
+	must(os.Mkdir(folder, 0o700))
 	sourcetest.Run(t, sourcetest.Harness{
 		New:    func() sources.Source { return New(path, 5*time.Millisecond) },
 		Scope:  Scope,
 		Extra:  fleet.Ref{Kind: fleet.KindDeed, Source: Name, Name: "00000002"},
 		Add:    func() { write(t, path, line(t, "b")) },
 		Remove: reset,
-		Break:  func() { must(os.Remove(path)); must(os.Mkdir(path, 0o700)) },
-		Heal:   func() { must(os.Remove(path)); reset() },
+		// At once: a look between two steps would see a log that is not there, which is an empty one.
+		Break: func() { must(unix.Renameat2(unix.AT_FDCWD, folder, unix.AT_FDCWD, path, unix.RENAME_EXCHANGE)) },
+		Heal:  func() { must(unix.Renameat2(unix.AT_FDCWD, folder, unix.AT_FDCWD, path, unix.RENAME_EXCHANGE)) },
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"strata/internal/fleet"
+	"strata/sources/tree"
 )
 
 const sysBlock = "/sys/block"
@@ -16,7 +17,7 @@ const sysBlock = "/sys/block"
 // disks reads the scope "disks": whole disks and md arrays.
 type disks struct {
 	source, host string
-	at           tree
+	at           tree.Tree
 	ledger       *ledger
 	smart        *smartBook
 	notes        *notes
@@ -30,9 +31,9 @@ type disks struct {
 
 // block is what hardly changes about a disk.
 type block struct {
-	name, model, serial, bus string
-	bytes                    uint64
-	rotational               fleet.Opt[bool]
+	name, model, serial, bus, controller string
+	bytes                                uint64
+	rotational                           fleet.Opt[bool]
 }
 
 // owner keys a disk's counters: another disk under the same name starts over.
@@ -43,7 +44,7 @@ func newDisks(s *source, book *smartBook, n *notes) *disks {
 }
 
 func (d *disks) look(_ context.Context, now time.Time) (fleet.Facts, error) {
-	names, err := d.at.list(sysBlock)
+	names, err := d.at.List(sysBlock)
 	if err != nil {
 		return nil, fmt.Errorf("listing the disks of host %s: %w", d.host, err)
 	}
@@ -52,7 +53,7 @@ func (d *disks) look(_ context.Context, now time.Time) (fleet.Facts, error) {
 		d.smart.follow(d.known)
 	}
 	var stats map[string]ioCounts
-	b, err := d.at.bytes("/proc/diskstats")
+	b, err := d.at.Bytes("/proc/diskstats")
 	if err == nil {
 		stats = parseDiskstats(b)
 	}
@@ -60,7 +61,7 @@ func (d *disks) look(_ context.Context, now time.Time) (fleet.Facts, error) {
 	for i := range d.known {
 		known := &d.known[i]
 		disk := &fleet.Disk{
-			Source: d.source, Host: d.host, Name: known.name, Model: known.model, Serial: known.serial, Bus: known.bus,
+			Source: d.source, Host: d.host, Name: known.name, Model: known.model, Serial: known.serial, Bus: known.bus, Controller: known.controller,
 			Bytes: known.bytes, Rotational: known.rotational,
 		}
 		if err != nil {
@@ -87,21 +88,21 @@ func (d *disks) errorsOf(b *block, now time.Time) (found []fleet.Counter, ok boo
 	switch b.bus {
 	case "md":
 		for _, name := range []string{"degraded", "mismatch_cnt"} {
-			if v, ok := d.at.number(folder + "/md/" + name); ok {
+			if v, ok := d.at.Number(folder + "/md/" + name); ok {
 				count(name, v)
 			}
 		}
-		members, _ := d.at.list(folder + "/md")
+		members, _ := d.at.List(folder + "/md")
 		for _, m := range members {
 			if member, ok := strings.CutPrefix(m, "dev-"); ok {
-				if v, ok := d.at.number(folder + "/md/" + m + "/errors"); ok {
+				if v, ok := d.at.Number(folder + "/md/" + m + "/errors"); ok {
 					count("errors_"+member, v)
 				}
 			}
 		}
 	case "ata", "scsi", "usb":
 		// Hexadecimal, and not zero on a healthy disk: probing a disk at boot makes some.
-		text, hex := strings.CutPrefix(d.at.word(folder+"/device/ioerr_cnt"), "0x")
+		text, hex := strings.CutPrefix(d.at.Word(folder+"/device/ioerr_cnt"), "0x")
 		if v, err := strconv.ParseUint(text, 16, 64); hex && err == nil {
 			count("ioerr_cnt", v)
 		}
@@ -110,21 +111,21 @@ func (d *disks) errorsOf(b *block, now time.Time) (found []fleet.Counter, ok boo
 }
 
 // findDisks reads what the kernel says of each block device that is a disk of its own.
-func findDisks(at tree, names []string) (found []block) {
+func findDisks(at tree.Tree, names []string) (found []block) {
 	for _, name := range names {
 		folder := sysBlock + "/" + name
-		size, _ := at.number(folder + "/size")
-		if !isDisk(name, size) || at.word(folder+"/hidden") == "1" {
+		size, _ := at.Number(folder + "/size")
+		if !isDisk(name, size) || at.Word(folder+"/hidden") == "1" {
 			continue
 		}
-		b := block{name: name, bytes: size * sector, bus: busOf(at, name)}
-		b.model = at.word(folder + "/device/model")
-		if vendor := at.word(folder + "/device/vendor"); b.bus != "ata" && b.bus != "virtio" && b.bus != "nvme" && vendor != "" {
+		b := block{name: name, bytes: size * sector, bus: busOf(at, name), controller: at.Controller(name)}
+		b.model = at.Word(folder + "/device/model")
+		if vendor := at.Word(folder + "/device/vendor"); b.bus != "ata" && b.bus != "virtio" && b.bus != "nvme" && vendor != "" {
 			b.model = strings.TrimSpace(vendor + " " + b.model)
 		}
 		b.serial = serialOf(at, folder)
 		// A paravirtual disk claims to rotate, whatever is below it.
-		if spins := at.word(folder + "/queue/rotational"); b.bus != "virtio" && b.bus != "xen" && spins != "" {
+		if spins := at.Word(folder + "/queue/rotational"); b.bus != "virtio" && b.bus != "xen" && spins != "" {
 			b.rotational = fleet.Some(spins == "1")
 		}
 		found = append(found, b)
@@ -142,7 +143,7 @@ func isDisk(name string, sectors uint64) bool {
 	return sectors > 0 && (!strings.HasPrefix(name, "mmcblk") || !strings.Contains(name, "boot"))
 }
 
-func busOf(at tree, name string) string {
+func busOf(at tree.Tree, name string) string {
 	for _, p := range []struct{ prefix, bus string }{
 		{"nvme", "nvme"}, {"vd", "virtio"}, {"md", "md"}, {"mmcblk", "mmc"}, {"xvd", "xen"}, {"rbd", "ceph"}, {"nbd", "nbd"}, {"drbd", "drbd"},
 	} {
@@ -150,7 +151,7 @@ func busOf(at tree, name string) string {
 			return p.bus
 		}
 	}
-	device := at.resolve(sysBlock + "/" + name)
+	device := at.Resolve(sysBlock + "/" + name)
 	switch {
 	case strings.Contains(device, "/ata"):
 		return "ata"
@@ -161,14 +162,14 @@ func busOf(at tree, name string) string {
 }
 
 // serialOf looks where NVMe, virtio and SCSI keep serial numbers.
-func serialOf(at tree, folder string) string {
+func serialOf(at tree.Tree, folder string) string {
 	for _, f := range []string{"/device/serial", "/serial"} {
-		if s := at.word(folder + f); s != "" {
+		if s := at.Word(folder + f); s != "" {
 			return s
 		}
 	}
 	// The SCSI unit serial number page: four bytes of header, then text.
-	if page, err := at.bytes(folder + "/device/vpd_pg80"); err == nil && len(page) > 4 {
+	if page, err := at.Bytes(folder + "/device/vpd_pg80"); err == nil && len(page) > 4 {
 		return strings.TrimSpace(strings.Trim(string(page[4:]), "\x00"))
 	}
 	return ""

@@ -4,10 +4,12 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"strata/internal/fleet"
+	"strata/sources/tree"
 )
 
 // seedFiles adds the fixtures that match a pattern.
@@ -117,11 +119,73 @@ func FuzzMountinfo(f *testing.F) {
 	f.Add([]byte("36 30 0:60 / /mnt/with\\040space ro - nfs4 nas:/export rw\n30 1 253:0 / / rw,relatime shared:1 - xfs /dev/mapper/rl-root rw\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		points := map[string]bool{}
-		for _, m := range realMounts(parseMountinfo(b)) {
-			if points[m.point] {
-				t.Errorf("%q is there twice", m.point)
+		for _, m := range realMounts(tree.ParseMounts(b)) {
+			if points[m.Point] {
+				t.Errorf("%q is there twice", m.Point)
 			}
-			points[m.point] = true
+			points[m.Point] = true
+		}
+	})
+}
+
+func FuzzCgroup(f *testing.F) {
+	seedFiles(f, "io.stat.txt")
+	seedFiles(f, "io.max.txt")
+	f.Add([]byte("8:0 8:16 rbytes=1 wbytes=x rios=2\n253:0 rbps=18446744073709551615 wbps=0 riops=max wiops=max\nusage_usec 12\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		now := parseIOStat(b)
+		limits := parseIOMax(b)
+		for number, l := range limits {
+			if !isNumber(number) || !l.Any() {
+				t.Errorf("%q is limited to %+v", number, l)
+			}
+		}
+		seen := map[string]bool{}
+		for _, io := range unitIO(now, []ioLine{}, 2, limits, limits, func(n string) (string, bool) { return "disk" + n, true }) {
+			if !isNumber(io.Number) || seen[io.Number] {
+				t.Errorf("%q is no number or is there twice", io.Number)
+			}
+			seen[io.Number] = true
+			for _, v := range []fleet.Opt[float64]{io.ReadBytesSec, io.WriteBytesSec, io.ReadsSec, io.WritesSec} {
+				sane(t, io.Number, v)
+			}
+		}
+		_, _ = parseUsage(b)
+	})
+}
+
+func FuzzUnitNames(f *testing.F) {
+	for _, s := range []string{`machine-qemu\x2d1\x2dinstance\x2d0000001c.scope`, `machine-qemu\x2d12\x2dmy\x20vm.scope`, `machine-qemu-.scope`, `\x`, `\xzz.scope`, "ssh.service"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, unit string) {
+		if len(unescapeUnit(unit)) > len(unit) {
+			t.Errorf("%q grew", unit)
+		}
+		if name, ok := domainOf(unit); ok && (name == "" || !strings.HasSuffix(unit, ".scope")) {
+			t.Errorf("%q is the scope of domain %q", unit, name)
+		}
+		_ = guestOf([]string{"-name", unit})
+	})
+}
+
+func FuzzSwapFiles(f *testing.F) {
+	seedFiles(f, "swaps.txt")
+	f.Add([]byte("UUID=3978815f-4897-4c33-9423-9dc459b7e32c none swap sw,pri=10 0 0\n# LABEL=x none swap\n/swap\\040file swap swap noauto\n[Swap]\nWhat=/dev/vdb\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, l := range parseSwaps(b) {
+			if l.name == "" {
+				t.Errorf("an area without a name: %+v", l)
+			}
+		}
+		for _, l := range parseFstab(b) {
+			if l.device == "" || !strings.Contains(string(b), l.line) {
+				t.Errorf("%+v is not in the file", l)
+			}
+			_ = swapPath("/nowhere", l.device)
+		}
+		if what := whatOf(b); strings.ContainsAny(what, "\n") {
+			t.Errorf("two lines: %q", what)
 		}
 	})
 }

@@ -1,5 +1,5 @@
 // Package host watches one machine through /proc, /sys and smartctl: load, memory, swap and pressure, temperatures,
-// disks and their SMART, filesystems. It only reads; it starts no self-test, wakes no sleeping disk and needs no rights
+// disks and their SMART, filesystems, control groups with their I/O and limits, swap areas. It only reads; it starts no self-test, wakes no sleeping disk and needs no rights
 // for what ordinary users may see. What it cannot see it says, in Host.Missing and Disk.Missing.
 package host
 
@@ -12,6 +12,7 @@ import (
 
 	"strata/internal/fleet"
 	"strata/sources"
+	"strata/sources/tree"
 )
 
 // Scopes of the source, one kind of object each.
@@ -20,6 +21,8 @@ const (
 	ScopeSensors     = "sensors"
 	ScopeDisks       = "disks"
 	ScopeFilesystems = "filesystems"
+	ScopeUnits       = "units"
+	ScopeSwaps       = "swaps"
 )
 
 // Config says which machine to watch and how. The zero value is the machine strata runs on.
@@ -38,9 +41,10 @@ type Config struct {
 	Wishes *sources.Wishes
 }
 
-// New returns the source "host/NAME" with four scopes: host, sensors, disks and filesystems. Each fails alone.
+// New returns the source "host/NAME" with six scopes: host, sensors, disks, filesystems, units and swaps. Each fails
+// alone.
 func New(c Config) sources.Source {
-	at := tree(c.Root)
+	at := tree.Tree(c.Root)
 	if c.Name == "" {
 		c.Name = Name(c.Root)
 	}
@@ -54,20 +58,20 @@ func New(c Config) sources.Source {
 		c.Smartctl = installedSmartctl
 	}
 	if c.Statfs == nil {
-		c.Statfs = func(mount string, into *syscall.Statfs_t) error { return syscall.Statfs(at.path(mount), into) }
+		c.Statfs = func(mount string, into *syscall.Statfs_t) error { return syscall.Statfs(at.Path(mount), into) }
 	}
 	return &source{conf: c, name: "host/" + c.Name, at: at, ledger: newLedger()}
 }
 
 // Name is the name that the machine at a root gives itself; "" is the machine strata runs on.
 func Name(root string) string {
-	at := tree(root)
+	at := tree.Tree(root)
 	if at == "" {
 		if name, err := os.Hostname(); err == nil {
 			return name
 		}
 	}
-	if name, err := at.text("/proc/sys/kernel/hostname"); err == nil && name != "" {
+	if name, err := at.Text("/proc/sys/kernel/hostname"); err == nil && name != "" {
 		return name
 	}
 	return "localhost"
@@ -76,7 +80,7 @@ func Name(root string) string {
 type source struct {
 	conf   Config
 	name   string
-	at     tree
+	at     tree.Tree
 	ledger *ledger // outlives a restart of Watch: counters grow since strata began
 }
 
@@ -97,11 +101,15 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 	sensors := newSensors(s, notes)
 	disks := newDisks(s, smart, notes)
 	mounts := newMounts(s, notes)
+	units := newUnits(s, notes)
+	swaps := newSwaps(s, notes)
 	loops := []*loop{
 		{source: s.name, scope: ScopeHost, every: s.conf.Every, look: machine.look},
 		{source: s.name, scope: ScopeSensors, every: s.conf.Every, look: sensors.look, sampled: true},
 		{source: s.name, scope: ScopeDisks, every: s.conf.Every, look: disks.look},
 		{source: s.name, scope: ScopeFilesystems, every: slow, look: mounts.look, wake: make(chan struct{}, 1)},
+		{source: s.name, scope: ScopeUnits, every: s.conf.Every, look: units.look, wake: make(chan struct{}, 1)},
+		{source: s.name, scope: ScopeSwaps, every: s.conf.Every, look: swaps.look, wake: make(chan struct{}, 1)},
 	}
 	var all sync.WaitGroup
 	for _, l := range loops {
@@ -114,6 +122,8 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 			case <-ctx.Done():
 				return
 			case <-s.conf.Wishes.Wake(s.name):
+				units.all.Store(true)
+				swaps.all.Store(true)
 				for _, l := range loops {
 					poke(l.wake)
 				}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"strata/internal/fleet"
+	"strata/sources/tree"
 )
 
 // identity is what hardly changes while a machine is up.
@@ -22,22 +23,22 @@ type identity struct {
 //
 // gopsutil would also tell the boot time, the platform and the hypervisor, but it computes the boot time from the
 // uptime, so that it wavers, starts lsb_release, and caches the hypervisor for the whole program.
-func identify(at tree, bootID string, n *notes) identity {
+func identify(at tree.Tree, bootID string, n *notes) identity {
 	known := identity{bootID: bootID}
-	known.boot, known.cpus = parseStat(at.word("/proc/stat"))
-	vendor, product := at.word("/sys/class/dmi/id/sys_vendor"), at.word("/sys/class/dmi/id/product_name")
-	uuid, err := at.text("/sys/class/dmi/id/product_uuid")
+	known.boot, known.cpus = parseStat(at.Word("/proc/stat"))
+	vendor, product := at.Word("/sys/class/dmi/id/sys_vendor"), at.Word("/sys/class/dmi/id/product_name")
+	uuid, err := at.Text("/sys/class/dmi/id/product_uuid")
 	if errors.Is(err, fs.ErrPermission) {
 		n.set("identity", "system UUID: /sys/class/dmi/id/product_uuid is for root only: run as root to join this host with Nova and Kubernetes by UUID")
 	} else {
 		n.set("identity", "")
 	}
 	known.id = fleet.HostID{
-		Kernel:     at.word("/proc/sys/kernel/osrelease"),
-		OS:         prettyName(at.word("/etc/os-release")),
-		Virtual:    hypervisor(vendor, product, at.word("/sys/hypervisor/type"), at.word("/proc/cpuinfo")),
+		Kernel:     at.Word("/proc/sys/kernel/osrelease"),
+		OS:         prettyName(at.Word("/etc/os-release")),
+		Virtual:    hypervisor(vendor, product, at.Word("/sys/hypervisor/type"), at.Word("/proc/cpuinfo")),
 		SystemUUID: strings.ToLower(uuid),
-		MachineID:  at.word("/etc/machine-id"),
+		MachineID:  at.Word("/etc/machine-id"),
 		Model:      strings.TrimSpace(vendor + " " + product),
 	}
 	return known

@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// simulated is a machine of the incident with the readers of the four scopes, stepped by hand.
+// simulated is a machine of the incident with the readers of its scopes, stepped by hand.
 type simulated struct {
 	t *testing.T
 	*machine.Machine
@@ -29,6 +29,8 @@ type simulated struct {
 	sensors *sensors
 	disks   *disks
 	mounts  *mounts
+	units   *units
+	swaps   *swaps
 	smart   *smartBook
 	now     time.Time
 }
@@ -48,6 +50,7 @@ func simulate(t *testing.T, spec machine.Spec, err error) *simulated {
 	return &simulated{
 		t: t, Machine: m, s: s, notes: n, smart: book, now: time.Date(2025, 7, 8, 3, 0, 0, 0, time.UTC),
 		host: newHostReader(s, n), sensors: newSensors(s, n), disks: newDisks(s, book, n), mounts: newMounts(s, n),
+		units: newUnits(s, n), swaps: newSwaps(s, n),
 	}
 }
 

@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"strata/internal/fleet"
+	"strata/sources/tree"
 )
 
 // mounts reads the scope "filesystems": those with real storage behind them, each once.
 type mounts struct {
 	source, host string
-	at           tree
+	at           tree.Tree
 	statfs       func(string, *syscall.Statfs_t) error
 	ledger       *ledger
 	notes        *notes
@@ -36,18 +37,14 @@ func newMounts(s *source, n *notes) *mounts {
 const statfsPatience = 2 * time.Second
 
 func (m *mounts) look(ctx context.Context, now time.Time) (fleet.Facts, error) {
-	table, err := m.at.bytes("/proc/1/mountinfo")
-	if err != nil {
-		// Only root may see the mounts of process 1; ours are the same unless we are in a container.
-		table, err = m.at.bytes("/proc/self/mountinfo")
-	}
+	table, err := m.at.Mounts()
 	if err != nil {
 		return nil, fmt.Errorf("reading the mount table of host %s: %w", m.host, err)
 	}
 	var facts fleet.Facts
-	for _, mount := range realMounts(parseMountinfo(table)) {
+	for _, mount := range realMounts(table) {
 		f := &fleet.Filesystem{
-			Source: m.source, Host: m.host, Mount: mount.point, Device: mount.device, Type: mount.fstype, ReadOnly: mount.readOnly,
+			Source: m.source, Host: m.host, Mount: mount.Point, Device: mount.Device, Type: mount.Type, ReadOnly: mount.ReadOnly, Disks: m.at.BelowMount(mount).Disks,
 		}
 		m.fill(ctx, f)
 		f.Counters = m.errorsOf(mount, now)
@@ -123,27 +120,27 @@ func (m *mounts) note() {
 }
 
 // errorsOf reads the error counters of ext4 and btrfs.
-func (m *mounts) errorsOf(mount mountLine, now time.Time) (found []fleet.Counter) {
+func (m *mounts) errorsOf(mount tree.Mount, now time.Time) (found []fleet.Counter) {
 	count := func(owner, name string, v uint64) { found = append(found, m.ledger.count(owner, name, v, now)) }
-	switch mount.fstype {
+	switch mount.Type {
 	case "ext2", "ext3", "ext4":
-		device := m.blockName(mount)
+		device := m.at.Block(mount)
 		for _, c := range []struct{ file, name string }{{"errors_count", "ext4_errors"}, {"warning_count", "ext4_warnings"}} {
-			if v, ok := m.at.number("/sys/fs/ext4/" + device + "/" + c.file); ok {
+			if v, ok := m.at.Number("/sys/fs/ext4/" + device + "/" + c.file); ok {
 				count("ext4 "+device, c.name, v)
 			}
 		}
 	case "btrfs":
-		device := m.blockName(mount)
-		volumes, _ := m.at.list("/sys/fs/btrfs")
+		device := m.at.Block(mount)
+		volumes, _ := m.at.List("/sys/fs/btrfs")
 		for _, uuid := range volumes {
-			if device == "" || !m.at.exists("/sys/fs/btrfs/"+uuid+"/devices/"+device) {
+			if device == "" || !m.at.Exists("/sys/fs/btrfs/"+uuid+"/devices/"+device) {
 				continue
 			}
 			sums := map[string]uint64{}
-			members, _ := m.at.list("/sys/fs/btrfs/" + uuid + "/devinfo")
+			members, _ := m.at.List("/sys/fs/btrfs/" + uuid + "/devinfo")
 			for _, id := range members {
-				stats, _ := m.at.bytes("/sys/fs/btrfs/" + uuid + "/devinfo/" + id + "/error_stats")
+				stats, _ := m.at.Bytes("/sys/fs/btrfs/" + uuid + "/devinfo/" + id + "/error_stats")
 				addErrorStats(sums, stats)
 			}
 			for _, name := range []string{"write_errs", "read_errs", "flush_errs", "corruption_errs", "generation_errs"} {
@@ -155,26 +152,6 @@ func (m *mounts) errorsOf(mount mountLine, now time.Time) (found []fleet.Counter
 	}
 	return found
 }
-
-// blockName is the kernel's name of the device below a mount. Btrfs has a device number of its own that leads nowhere.
-func (m *mounts) blockName(mount mountLine) string {
-	if b := baseName(m.at.resolve("/sys/dev/block/" + mount.number)); b != "" {
-		return b
-	}
-	name, isMapped := strings.CutPrefix(mount.device, "/dev/mapper/")
-	if !isMapped {
-		return baseName(mount.device)
-	}
-	names, _ := m.at.list(sysBlock)
-	for _, dm := range names {
-		if strings.HasPrefix(dm, "dm-") && m.at.word(sysBlock+"/"+dm+"/dm/name") == name {
-			return dm
-		}
-	}
-	return ""
-}
-
-func baseName(p string) string { return p[strings.LastIndexByte(p, '/')+1:] }
 
 // addErrorStats adds one device's error_stats ("write_errs 0" and so on) to sums.
 func addErrorStats(sums map[string]uint64, stats []byte) {

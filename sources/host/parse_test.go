@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"strata/internal/fleet"
+	"strata/sources/tree"
 )
 
 func fixture(t testing.TB, name string) []byte {
@@ -203,9 +204,9 @@ odd line
 38 37 8:17 / /old rw - ext4 /dev/sdb1 ro
 `
 	var got []string
-	for _, m := range realMounts(parseMountinfo([]byte(table))) {
-		word := m.point + "=" + m.device
-		if m.readOnly {
+	for _, m := range realMounts(tree.ParseMounts([]byte(table))) {
+		word := m.Point + "=" + m.Device
+		if m.ReadOnly {
 			word += " ro"
 		}
 		got = append(got, word)
@@ -233,13 +234,5 @@ func TestHypervisor(t *testing.T) {
 		if got := hypervisor(c.vendor, c.product, c.xen, c.cpuinfo); got != c.want {
 			t.Errorf("%s %s: %q, want %q", c.vendor, c.product, got, c.want)
 		}
-	}
-}
-
-func TestSwaps(t *testing.T) {
-	t.Parallel()
-	total, used := parseSwaps([]byte("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/swap\\040file file 1048572 1024 -2\n/dev/vdb partition 2048 0 -3\n"))
-	if total != (1048572+2048)*1024 || used != 1024*1024 {
-		t.Errorf("got %d, %d", total, used)
 	}
 }

@@ -54,23 +54,6 @@ func parseVmstat(b []byte) (s swapPages, ok bool) {
 	return s, true
 }
 
-// parseSwaps adds up the areas of /proc/swaps, in bytes.
-func parseSwaps(b []byte) (total, used uint64) {
-	for line := range strings.Lines(string(b)) {
-		f := strings.Fields(line)
-		if len(f) < 5 {
-			continue
-		}
-		// Counted from the end: a file's name may hold spaces.
-		size, err1 := strconv.ParseUint(f[len(f)-3], 10, 54)
-		busy, err2 := strconv.ParseUint(f[len(f)-2], 10, 54)
-		if err1 == nil && err2 == nil {
-			total, used = total+size*1024, used+busy*1024
-		}
-	}
-	return total, used
-}
-
 // parseStall reads one file of /proc/pressure. Old kernels have no "full" line for the CPU.
 func parseStall(b []byte) (s fleet.Stall, err error) {
 	some := false

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"strata/internal/fleet"
+	"strata/sources/tree"
 )
 
 const hwmon = "/sys/class/hwmon"
@@ -20,7 +21,7 @@ const hwmon = "/sys/class/hwmon"
 // sensors reads the scope "sensors": every temperature of every hwmon chip.
 type sensors struct {
 	source, host string
-	at           tree
+	at           tree.Tree
 	notes        *notes
 
 	chips   []string // the entries of /sys/class/hwmon that probes came from
@@ -50,7 +51,7 @@ const findEvery = time.Minute
 const drivetempEvery = 30 * time.Second
 
 func (s *sensors) look(_ context.Context, now time.Time) (fleet.Facts, error) {
-	chips, err := s.at.list(hwmon)
+	chips, err := s.at.List(hwmon)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("listing the sensor chips of host %s: %w", s.host, err)
 	}
@@ -94,7 +95,7 @@ func (s *sensors) find(chips []string) {
 	}
 	line := "temperatures: no sensor in " + hwmon
 	dmi := "/sys/class/dmi/id/"
-	if v := hypervisor(s.at.word(dmi+"sys_vendor"), s.at.word(dmi+"product_name"), s.at.word("/sys/hypervisor/type"), s.at.word("/proc/cpuinfo")); v != "" {
+	if v := hypervisor(s.at.Word(dmi+"sys_vendor"), s.at.Word(dmi+"product_name"), s.at.Word("/sys/hypervisor/type"), s.at.Word("/proc/cpuinfo")); v != "" {
 		line += " (virtual machine: " + v + ")"
 	} else {
 		line += " (load the chip's driver: sensors-detect, or modprobe coretemp, k10temp, drivetemp)"
@@ -104,19 +105,19 @@ func (s *sensors) find(chips []string) {
 
 // probesOf finds the temperatures of one chip.
 func (s *sensors) probesOf(chip string) (found []*probe) {
-	files, _ := s.at.list(chip)
+	files, _ := s.at.List(chip)
 	if !slices.ContainsFunc(files, isInput) {
 		// Drivers from before the hwmon class keep their files with the device.
-		if older, err := s.at.list(chip + "/device"); err == nil && slices.ContainsFunc(older, isInput) {
+		if older, err := s.at.List(chip + "/device"); err == nil && slices.ContainsFunc(older, isInput) {
 			files, chip = older, chip+"/device"
 		}
 	}
 	owner := strings.TrimSuffix(chip, "/device")
-	name := s.at.word(chip + "/name")
+	name := s.at.Word(chip + "/name")
 	if name == "" {
-		name = s.at.word(owner + "/name")
+		name = s.at.Word(owner + "/name")
 	}
-	device := s.at.resolve(owner + "/device")
+	device := s.at.Resolve(owner + "/device")
 	disk := diskOf(s.at, device)
 	if device == "" {
 		device = "virtual"
@@ -130,8 +131,8 @@ func (s *sensors) probesOf(chip string) (found []*probe) {
 		p := &probe{base: base, sensor: fleet.Sensor{
 			Source: s.source, Host: s.host, Chip: name, Disk: disk,
 			Name:  name + "@" + path.Base(device) + "/" + temp,
-			Label: s.at.word(base + "_label"),
-			Max:   limit(s.at.word(base + "_max")), Crit: limit(s.at.word(base + "_crit")), MaxHyst: limit(s.at.word(base + "_max_hyst")),
+			Label: s.at.Word(base + "_label"),
+			Max:   limit(s.at.Word(base + "_max")), Crit: limit(s.at.Word(base + "_crit")), MaxHyst: limit(s.at.Word(base + "_max_hyst")),
 		}}
 		if p.sensor.Label == "" {
 			p.sensor.Label = temp
@@ -153,18 +154,18 @@ func (s *sensors) probesOf(chip string) (found []*probe) {
 // read takes one reading. A sensor without one says why; it is never left out.
 func (s *sensors) read(p *probe) *fleet.Sensor {
 	v := p.sensor
-	if p.fault && s.at.word(p.base+"_fault") == "1" {
+	if p.fault && s.at.Word(p.base+"_fault") == "1" {
 		v.NoData = "the sensor reports a fault (" + path.Base(p.base) + "_fault)"
 		return &v
 	}
-	b, err := s.at.bytes(p.base + "_input")
+	b, err := s.at.Bytes(p.base + "_input")
 	if err != nil {
 		v.NoData = "reading " + path.Base(p.base) + "_input: " + reason(err)
 		return &v
 	}
 	v.Celsius, v.NoData = reading(string(b))
 	for _, alarm := range p.alarms {
-		v.Alarm = v.Alarm || s.at.word(alarm) == "1"
+		v.Alarm = v.Alarm || s.at.Word(alarm) == "1"
 	}
 	return &v
 }
@@ -198,22 +199,22 @@ func limit(text string) fleet.Opt[float64] {
 
 // diskOf names the disk that a chip's device is or belongs to, "" for others. A SATA disk's chip hangs on its SCSI
 // device, which has block/sda; an NVMe one on the controller, or on its PCI device in older kernels.
-func diskOf(at tree, device string) string {
+func diskOf(at tree.Tree, device string) string {
 	if device == "" {
 		return ""
 	}
-	if disks, err := at.list(device + "/block"); err == nil && len(disks) > 0 {
+	if disks, err := at.List(device + "/block"); err == nil && len(disks) > 0 {
 		return disks[0]
 	}
 	namespace := regexp.MustCompile(`^(nvme\d+)(c\d+)?(n\d+)$`)
 	folders := []string{device}
-	if controllers, err := at.list(device + "/nvme"); err == nil {
+	if controllers, err := at.List(device + "/nvme"); err == nil {
 		for _, c := range controllers {
 			folders = append(folders, device+"/nvme/"+c)
 		}
 	}
 	for _, folder := range folders {
-		entries, err := at.list(folder)
+		entries, err := at.List(folder)
 		if err != nil {
 			continue
 		}

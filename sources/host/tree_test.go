@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"strata/internal/fleet"
+	"strata/sources/tree"
 )
 
 // plant writes files and links ("-> target") below a new root.
-func plant(t *testing.T, files map[string]string) tree {
+func plant(t *testing.T, files map[string]string) tree.Tree {
 	t.Helper()
 	root := t.TempDir()
 	for name, content := range files {
@@ -28,7 +29,7 @@ func plant(t *testing.T, files map[string]string) tree {
 			t.Fatal(err)
 		}
 	}
-	return tree(root)
+	return tree.Tree(root)
 }
 
 func planted(t *testing.T, files map[string]string) (*source, *notes) {

@@ -11,12 +11,13 @@ import (
 	"github.com/shirou/gopsutil/v3/mem"
 
 	"strata/internal/fleet"
+	"strata/sources/tree"
 )
 
 // hostReader reads the scope "host".
 type hostReader struct {
 	source, name string
-	at           tree
+	at           tree.Tree
 	notes        *notes
 
 	known  identity
@@ -45,7 +46,7 @@ func (m *hostReader) look(ctx context.Context, now time.Time) (fleet.Facts, erro
 	if err != nil {
 		return nil, fmt.Errorf("reading the load of host %s: %w", m.name, err)
 	}
-	boot := m.at.word("/proc/sys/kernel/random/boot_id")
+	boot := m.at.Word("/proc/sys/kernel/random/boot_id")
 	if boot != m.known.bootID || m.knewAt.IsZero() || now.Sub(m.knewAt) >= identityEvery {
 		m.known, m.knewAt = identify(m.at, boot, m.notes), now
 	}
@@ -61,8 +62,10 @@ func (m *hostReader) look(ctx context.Context, now time.Time) (fleet.Facts, erro
 	}
 	m.memory(ctx, h)
 	h.Pressure = m.pressure()
+	h.Rights = m.rights()
+	h.Swap.Swappiness, h.Swap.Kept = m.swappiness()
 
-	vmstat, err := m.at.bytes("/proc/vmstat")
+	vmstat, err := m.at.Bytes("/proc/vmstat")
 	pages, paged := parseVmstat(vmstat)
 	if err != nil || !paged {
 		m.notes.set("swap", "swap in and out: /proc/vmstat has no pswpin and pswpout")
@@ -82,9 +85,9 @@ func (m *hostReader) look(ctx context.Context, now time.Time) (fleet.Facts, erro
 // pointed tells gopsutil which tree to read. The context value is gopsutil's own way of being told.
 func (m *hostReader) pointed(ctx context.Context) context.Context {
 	return context.WithValue(ctx, common.EnvKey, common.EnvMap{
-		common.HostProcEnvKey: m.at.path("/proc"),
-		common.HostSysEnvKey:  m.at.path("/sys"),
-		common.HostEtcEnvKey:  m.at.path("/etc"),
+		common.HostProcEnvKey: m.at.Path("/proc"),
+		common.HostSysEnvKey:  m.at.Path("/sys"),
+		common.HostEtcEnvKey:  m.at.Path("/etc"),
 	})
 }
 
@@ -99,8 +102,12 @@ func (m *hostReader) memory(ctx context.Context, h *fleet.Host) {
 	h.Memory = fleet.Memory{Total: v.Total, Available: fleet.Some(v.Available), Cached: v.Cached, Dirty: v.Dirty}
 	h.Swap.Total, h.Swap.Used = v.SwapTotal, v.SwapTotal-min(v.SwapFree, v.SwapTotal)
 	// While swapoff runs, SwapTotal shrinks to what is still used; /proc/swaps keeps the areas whole.
-	if areas, err := m.at.bytes("/proc/swaps"); err == nil {
-		if total, used := parseSwaps(areas); total > 0 {
+	if areas, err := m.at.Bytes("/proc/swaps"); err == nil {
+		var total, used uint64
+		for _, a := range parseSwaps(areas) {
+			total, used = total+a.bytes, used+a.used
+		}
+		if total > 0 {
 			h.Swap.Total, h.Swap.Used = total, used
 		}
 	}
@@ -113,7 +120,7 @@ func (m *hostReader) pressure() *fleet.Pressure {
 		name string
 		into *fleet.Stall
 	}{{"cpu", &p.CPU}, {"memory", &p.Memory}, {"io", &p.IO}} {
-		b, err := m.at.bytes("/proc/pressure/" + f.name)
+		b, err := m.at.Bytes("/proc/pressure/" + f.name)
 		if err == nil {
 			*f.into, err = parseStall(b)
 		}
@@ -135,7 +142,7 @@ func (m *hostReader) ticks(ctx context.Context) (cpuTicks, error) {
 		return cpuTicks{}, err
 	}
 	if len(all) == 0 {
-		return cpuTicks{}, fmt.Errorf("%s has no line of CPU times", m.at.path("/proc/stat"))
+		return cpuTicks{}, fmt.Errorf("%s has no line of CPU times", m.at.Path("/proc/stat"))
 	}
 	t := all[0]
 	// Guest time is already part of user time; gopsutil's Total would count it twice, and this is a hypervisor's tool.

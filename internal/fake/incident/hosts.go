@@ -29,6 +29,8 @@ type simulated struct {
 	spec   machine.Spec
 	moved  time.Time
 	frozen bool // between a panic and the boot after it
+
+	stopBus func()
 }
 
 // newMachines writes the files of the four machines.
@@ -87,15 +89,12 @@ func (s *scene) moveMachines(now time.Time, at time.Duration, r Relief) error {
 				state.Temps[name] = base + math.Round(noise)
 			}
 		case s.machines[machineCompute]:
-			up := 0
-			for _, g := range s.guests {
-				if g.running {
-					up++
-				}
-			}
-			workCompute(state, s.load, up)
+			workCompute(state, s.load, s.onCompute())
 		}
 	})
+	if err == nil {
+		err = s.workDomains(next)
+	}
 	if err != nil {
 		return fmt.Errorf("moving machine %s: %w", next.name, err)
 	}
@@ -132,6 +131,7 @@ func workOpenstack(s *machine.State, spec machine.Spec, l load, r Relief, noise 
 		Reads: 21 + 500*l.flow, Writes: 138 + 1500*l.flow, ReadBytes: 410e3 + 9.5e6*l.flow, WriteBytes: 2.9e6 + 45e6*l.flow,
 		Await: 900*time.Microsecond + time.Duration(13*l.flow*float64(time.Millisecond)), Util: 0.06 + 0.66*l.flow,
 	}
+	workGuests(s, l)
 	samsung := s.Smart["nvme0n1"]
 	samsung.Celsius = int(disk)
 	if l.hot > 0.9 {
@@ -145,6 +145,7 @@ func workOpenstack(s *machine.State, spec machine.Spec, l load, r Relief, noise 
 // workCompute is the virtual machine of nova-compute with so many guests on it, while the host below it works hard.
 func workCompute(s *machine.State, l load, guests int) {
 	n := float64(guests)
+	workWorkers(s, l)
 	s.Busy, s.Steal = 0.02+0.12*n, math.Round(100*(0.01+0.2*l.flow))/100
 	s.Load = [3]float64{loadOf(0.05 + 0.5*n + 3*l.flow*n), loadOf(0.05 + 0.5*n + 2*l.flow*n), loadOf(0.05 + 0.5*n + l.flow*n)}
 	s.Available = uint64(6583-2100*guests) * mib

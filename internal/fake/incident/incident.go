@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"strata/internal/fake/kube"
+	"strata/internal/fake/machine"
 	"strata/internal/fake/nova"
 )
 
@@ -24,7 +25,8 @@ type Options struct {
 	Speed float64
 	Quiet bool   // all is well for two minutes (at speed 1) instead of a few seconds
 	Dir   string // an empty folder for the machines' files, clouds.yaml and kubeconfig; Folder makes one
-	// Calm tells what has been done against the cause so far; it is asked often, from one goroutine. Nil is nothing.
+	// Calm tells what has been done against the cause so far, beside what shows on openstack-host itself: swap areas that
+	// are off, limits on the I/O of its guests. It is asked often, from one goroutine. Nil is nothing.
 	Calm func() Relief
 }
 
@@ -39,6 +41,8 @@ type Machine struct {
 	Name, Root string
 	Smartctl   func(ctx context.Context, args ...string) (stdout []byte, code int, err error)
 	Statfs     func(mount string, into *syscall.Statfs_t) error
+	Simulated  *machine.Machine // to act on it as its kernel would
+	Bus        string           // address of its system bus, with systemd on it
 }
 
 // World is the cloud at work.
@@ -100,14 +104,22 @@ func (w *World) furnish(s *scene, now time.Time) error {
 		return err
 	}
 	s.guests = []*guest{
-		{server: workerOneID, node: workerOne, running: true},
-		{server: workerTwoID, node: workerTwo, running: true},
+		{server: workerOneID, node: workerOne, domain: workerOneDomain, host: hostCompute, running: true},
+		{server: workerTwoID, node: workerTwo, domain: workerTwoDomain, host: hostCompute, running: true},
+	}
+	if err := furnishDomains(s.machines); err != nil {
+		return err
 	}
 	s.compute = &hypervisor{machine: s.machines[machineCompute], nova: s.nova, rng: s.rng}
 	s.cluster = newCluster(s.kube, s.rng, s.pace, s.guests)
 	s.cluster.furnish(now)
 	for _, m := range s.machines {
-		w.Machines = append(w.Machines, Machine{Name: m.name, Root: m.Root(), Smartctl: m.Smartctl, Statfs: m.Statfs})
+		bus, stop, err := m.Bus()
+		if err != nil {
+			return err
+		}
+		m.stopBus = stop
+		w.Machines = append(w.Machines, Machine{Name: m.name, Root: m.Root(), Smartctl: m.Smartctl, Statfs: m.Statfs, Simulated: m.Machine, Bus: bus})
 	}
 	for path, text := range map[string][]byte{
 		w.CloudsYAML: []byte(s.nova.CloudsYAML("home=admin")), w.Kubeconfig: s.kube.Kubeconfig(),

@@ -295,3 +295,37 @@ func TestMachinesAnswerLikeRealOnes(t *testing.T) {
 		return err == nil && strings.Contains(string(out), "Thermal Temp. 1 Transition Count: 100") && strings.Contains(string(out), `"num_err_log_entries":2789`)
 	})
 }
+
+func TestWhatIsDoneOnTheMachineIsRelief(t *testing.T) {
+	t.Parallel()
+	r := fallen(t, Options{Speed: 2 * fast})
+	host := r.world.Machines[machineOpenstack].Simulated
+	if err := host.SetSwap("/dev/dm-1", false); err != nil {
+		t.Fatal(err)
+	}
+	r.act(workerOneID, `{"os-start":null}`)
+	r.until("worker 1 runs", func() bool { return r.node(workerOne).ready() })
+	since := r.lease(workerOne)
+	r.until("six minutes have passed", func() bool { return r.lease(workerOne).Sub(since) > 6*time.Minute/(2*fast) })
+	if r.status(workerOneID) != "ACTIVE" || r.memory("SwapTotal") != 0 {
+		t.Errorf("worker 1 is %s", r.status(workerOneID))
+	}
+}
+
+func TestScopesOfGuestsComeAndGo(t *testing.T) {
+	t.Parallel()
+	r := start(t, Options{Speed: steady, Quiet: true})
+	scope := func() (name string) {
+		for _, u := range r.world.Machines[machineCompute].Simulated.Units() {
+			if u.Guest == workerTwoDomain {
+				name = u.Name
+			}
+		}
+		return name
+	}
+	before := scope()
+	r.act(workerTwoID, `{"os-stop":null}`)
+	r.until("its scope is gone", func() bool { return before != "" && scope() == "" && r.status(workerTwoID) == "SHUTOFF" })
+	r.act(workerTwoID, `{"os-start":null}`)
+	r.until("it has another one", func() bool { return scope() != "" && scope() != before })
+}

@@ -43,7 +43,7 @@ func OpenstackHost() (Spec, error) {
 		Mapped: []string{"rl-root", "rl-swap", "rl-home"},
 		State: State{
 			Up: 122*day + 24*time.Minute, Busy: 0.117, Load: [3]float64{1.32, 1.11, 1.10},
-			Available: 1967443148, Cached: 1862900121, SwapUsed: 4699927347, SwapIn: 40 * 1024, SwapOut: 24 * 1024,
+			Available: 1967443148, Cached: 1862900121, Swapping: Swapping{SwapUsed: 4699927347, SwapIn: 40 * 1024, SwapOut: 24 * 1024},
 			Temps: map[string]float64{
 				"thermal_zone0/temp1": 27.8,
 				"nvme0n1/temp1":       50.85, "nvme0n1/temp2": 50.85, "nvme0n1/temp3": 52.85,
@@ -55,6 +55,10 @@ func OpenstackHost() (Spec, error) {
 				"sda":     {},
 			},
 			Smart: map[string]*Report{"nvme0n1": samsung, "sda": wd},
+			Units: append([]Unit{
+				Guest(1, "controller", 2301, "nvme0n1", 5668*mib, 1210*mib),
+				Guest(2, "compute", 2417, "nvme0n1", 7683*mib, 2950*mib),
+			}, services()...),
 			Mounts: []Mount{
 				{Point: "/", Device: "/dev/mapper/rl-root", Type: "xfs", Total: 70 * gib, Used: 63 * gib, Available: 7578 * mib, InodesTotal: 36700160, InodesFree: 36100000},
 				{Point: "/boot", Device: "/dev/nvme0n1p1", Type: "xfs", Total: 1014 * mib, Used: 676 * mib, Available: 339 * mib, InodesTotal: 524288, InodesFree: 523900},
@@ -89,6 +93,7 @@ func KubernetesHost() (Spec, error) {
 			},
 			IO:    map[string]IO{"nvme0n1": {Reads: 2, Writes: 31, ReadBytes: 30e3, WriteBytes: 480e3, Await: 300 * time.Microsecond, Util: 0.01}},
 			Smart: map[string]*Report{"nvme0n1": micron},
+			Units: services(),
 			Mounts: []Mount{
 				{Point: "/", Device: "/dev/mapper/rl-root", Type: "xfs", Total: 70 * gib, Used: 31 * gib, Available: 39 * gib, InodesTotal: 36700160, InodesFree: 36300000},
 				{Point: "/boot", Device: "/dev/nvme0n1p1", Type: "xfs", Total: 1014 * mib, Used: 410 * mib, Available: 604 * mib, InodesTotal: 524288, InodesFree: 523900},
@@ -120,11 +125,21 @@ func guest(name, uuid string, cpus int, memory, swap uint64) Spec {
 		Disks:  []Disk{{Name: "vda", Bytes: 200 * gib, Partitions: 2}},
 		Mapped: []string{"rl-root", "rl-swap"},
 		State: State{
-			IO: map[string]IO{"vda": {Reads: 1, Writes: 14, ReadBytes: 99e3, WriteBytes: 120e3, Await: 2 * time.Millisecond, Util: 0.02}},
+			Units: services(),
+			IO:    map[string]IO{"vda": {Reads: 1, Writes: 14, ReadBytes: 99e3, WriteBytes: 120e3, Await: 2 * time.Millisecond, Util: 0.02}},
 			Mounts: []Mount{
 				{Point: "/", Device: "/dev/mapper/rl-root", Type: "xfs", Total: 190 * gib, Used: 58 * gib, Available: 132 * gib, InodesTotal: 99614720, InodesFree: 99400000},
 				{Point: "/boot", Device: "/dev/vda1", Type: "xfs", Total: 1014 * mib, Used: 676 * mib, Available: 339 * mib, InodesTotal: 524288, InodesFree: 523900},
 			},
 		},
+	}
+}
+
+// services are what runs on each of them, next to its guests.
+func services() []Unit {
+	return []Unit{
+		{Name: "libvirtd.service", Slice: "system.slice", PID: 1211, Command: "libvirtd", CPU: 0.002, Memory: 31 * mib},
+		{Name: "sshd.service", Slice: "system.slice", PID: 1102, Command: "sshd", Memory: 6 * mib, NoIO: true},
+		{Name: "systemd-journald.service", Slice: "system.slice", PID: 702, Command: "systemd-journal", CPU: 0.001, Memory: 48 * mib, NoIO: true},
 	}
 }

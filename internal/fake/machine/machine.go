@@ -25,15 +25,19 @@ type Machine struct {
 	boots   int
 	counts  counts
 	written map[string]string // what each file holds
-	moved   *sync.Cond        // the state was changed
+	systemd manager
+	moved   *sync.Cond // the state was changed
+	virt    virt
 }
 
 // counts is what a kernel counts since boot.
 type counts struct {
-	cpu     [8]float64 // seconds of user, nice, system, idle, iowait, irq, softirq, steal
-	swapIn  float64    // pages
-	swapOut float64
-	io      map[string]ioCounts
+	cpu      [8]float64 // seconds of user, nice, system, idle, iowait, irq, softirq, steal
+	swapIn   float64    // pages
+	swapOut  float64
+	oomKills int
+	io       map[string]ioCounts
+	units    map[string]unitCounts // by unit
 }
 
 type ioCounts struct{ reads, writes, readSectors, writeSectors, waitMS, busyMS float64 }
@@ -44,7 +48,10 @@ func New(dir string, s Spec) (*Machine, error) {
 	m := &Machine{root: dir, spec: s, state: s.State.clone(), written: map[string]string{}}
 	m.moved = sync.NewCond(&m.mu)
 	m.boot = time.Now().Add(-m.state.Up)
-	m.counts.io = map[string]ioCounts{}
+	m.counts = newCounts()
+	if len(m.state.Areas) == 0 && s.Swap > 0 {
+		m.state.Areas = []Area{m.swapVolume()}
+	}
 	if err := m.layout(); err != nil {
 		return nil, fmt.Errorf("simulating machine %s: %w", s.Hostname, err)
 	}
@@ -72,6 +79,7 @@ func (m *Machine) Change(how func(*State)) error {
 
 // Advance lets time pass: counters grow and the machine is up for longer.
 func (m *Machine) Advance(d time.Duration) error {
+	defer m.ring()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state.Up += d
@@ -85,6 +93,7 @@ func (m *Machine) Step(d time.Duration, how func(*State)) error {
 	m.state.Up += d
 	m.count(d)
 	m.mu.Unlock()
+	defer m.ring()
 	return m.Change(how)
 }
 
@@ -108,13 +117,21 @@ func (m *Machine) Run(ctx context.Context) error {
 	}
 }
 
-// Reboot starts the machine anew: counters at zero, another boot id, nothing in swap.
+// Reboot starts the machine anew: counters at zero, another boot id, nothing in swap, those areas on that its fstab
+// names, no limits.
 func (m *Machine) Reboot() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.boots++
 	m.boot, m.state.Up, m.state.SwapUsed = time.Now(), 0, 0
-	m.counts = counts{io: map[string]ioCounts{}}
+	m.counts = newCounts()
+	m.swapAtBoot()
+	m.unlimit()
+	m.systemd.timers = nil
+	m.virt.reboot()
+	if err := m.domainFiles(); err != nil {
+		return err
+	}
 	return m.write()
 }
 
@@ -129,17 +146,27 @@ func (m *Machine) count(d time.Duration) {
 	c[3] += all * max(0, 1-s.Busy-s.Steal)
 	m.counts.swapIn += s.SwapIn * seconds / pageSize()
 	m.counts.swapOut += s.SwapOut * seconds / pageSize()
-	for disk, io := range s.IO {
+	for disk, wanted := range s.IO {
+		io := m.held(disk, wanted)
 		c := m.counts.io[disk]
-		c.reads += io.Reads * seconds
-		c.writes += io.Writes * seconds
-		c.readSectors += io.ReadBytes * seconds / sector
-		c.writeSectors += io.WriteBytes * seconds / sector
+		c.add(io, seconds)
 		c.waitMS += (io.Reads + io.Writes) * seconds * float64(io.Await) / float64(time.Millisecond)
 		c.busyMS += io.Util * seconds * 1000
 		m.counts.io[disk] = c
 	}
+	m.countUnits(seconds)
+	m.virt.count(seconds)
 }
+
+// add counts what is done in so many seconds.
+func (c *ioCounts) add(io IO, seconds float64) {
+	c.reads += io.Reads * seconds
+	c.writes += io.Writes * seconds
+	c.readSectors += io.ReadBytes * seconds / sector
+	c.writeSectors += io.WriteBytes * seconds / sector
+}
+
+func newCounts() counts { return counts{io: map[string]ioCounts{}, units: map[string]unitCounts{}} }
 
 const sector = 512
 
@@ -150,6 +177,11 @@ func (s State) clone() State {
 	s.Temps = maps.Clone(s.Temps)
 	s.IO = maps.Clone(s.IO)
 	s.Mounts = slices.Clone(s.Mounts)
+	s.Areas = slices.Clone(s.Areas)
+	s.Units = slices.Clone(s.Units)
+	for i := range s.Units {
+		s.Units[i] = s.Units[i].clone()
+	}
 	smart := make(map[string]*Report, len(s.Smart))
 	for disk, r := range s.Smart {
 		smart[disk] = r.clone()

@@ -14,12 +14,13 @@ func (m *Machine) write() error {
 		"proc/loadavg":                   fmt.Sprintf("%.2f %.2f %.2f 1/284 4242\n", m.state.Load[0], m.state.Load[1], m.state.Load[2]),
 		"proc/uptime":                    fmt.Sprintf("%.2f 0.00\n", m.state.Up.Seconds()),
 		"proc/meminfo":                   m.meminfo(),
-		"proc/vmstat":                    fmt.Sprintf("nr_free_pages 42\npswpin %.0f\npswpout %.0f\noom_kill 0\n", m.counts.swapIn, m.counts.swapOut),
+		"proc/vmstat":                    fmt.Sprintf("nr_free_pages 42\npswpin %.0f\npswpout %.0f\noom_kill %d\n", m.counts.swapIn, m.counts.swapOut, m.counts.oomKills),
 		"proc/swaps":                     m.swaps(),
 		"proc/diskstats":                 m.diskstats(),
 		"proc/1/mountinfo":               m.mountinfo(),
 		"proc/sys/kernel/random/boot_id": m.bootID() + "\n",
 	}
+	m.unitFiles(files)
 	for name, s := range m.state.Pressure {
 		// A kernel counts the stalls too; nobody here reads those.
 		files["proc/pressure/"+name] = fmt.Sprintf("some avg10=%.2f avg60=%.2f avg300=0.00 total=0\nfull avg10=%.2f avg60=%.2f avg300=0.00 total=0\n",
@@ -49,6 +50,9 @@ func (m *Machine) write() error {
 			files["sys/fs/ext4/"+device+"/errors_count"] = fmt.Sprintln(f.Errors)
 			files["sys/fs/ext4/"+device+"/warning_count"] = fmt.Sprintln(f.Warnings)
 		}
+	}
+	if err := m.dropUnits(); err != nil {
+		return fmt.Errorf("removing groups of machine %s: %w", m.spec.Hostname, err)
 	}
 	for name, content := range files {
 		if err := m.put(name, content); err != nil {
@@ -83,10 +87,7 @@ func (m *Machine) stat() string {
 }
 
 func (m *Machine) meminfo() string {
-	swap := m.spec.Swap
-	if m.state.SwapOff {
-		swap = 0
-	}
+	swap, swapped := m.swapSize()
 	var b strings.Builder
 	for _, f := range []struct {
 		name  string
@@ -98,20 +99,12 @@ func (m *Machine) meminfo() string {
 		{"Buffers", 0},
 		{"Cached", m.state.Cached},
 		{"SwapTotal", swap},
-		{"SwapFree", swap - min(m.state.SwapUsed, swap)},
+		{"SwapFree", swap - swapped},
 		{"Dirty", 0},
 	} {
 		fmt.Fprintf(&b, "%-15s %8d kB\n", f.name+":", f.bytes/1024)
 	}
 	return b.String()
-}
-
-func (m *Machine) swaps() string {
-	head := "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
-	if m.spec.Swap == 0 || m.state.SwapOff {
-		return head
-	}
-	return head + fmt.Sprintf("/dev/dm-1                               partition\t%d\t\t%d\t\t-2\n", m.spec.Swap/1024, m.state.SwapUsed/1024)
 }
 
 func (m *Machine) diskstats() string {

@@ -51,15 +51,23 @@ type State struct {
 	Load      [3]float64
 	Available uint64 // bytes of MemAvailable
 	Cached    uint64
-	SwapUsed  uint64
-	SwapOff   bool               // as after swapoff -a
-	SwapIn    float64            // bytes per second
-	SwapOut   float64            // bytes per second
-	Pressure  map[string]Stall   // cpu, memory, io; nil for a kernel without PSI
-	Temps     map[string]float64 // degrees by "coretemp.0/temp1" or "nvme0n1/temp1"; NaN for a sensor with a fault
-	IO        map[string]IO      // by disk
-	Smart     map[string]*Report // by disk; a disk without one has no SMART
-	Mounts    []Mount
+	Swapping
+	Pressure map[string]Stall   // cpu, memory, io; nil for a kernel without PSI
+	Temps    map[string]float64 // degrees by "coretemp.0/temp1" or "nvme0n1/temp1"; NaN for a sensor with a fault
+	IO       map[string]IO      // by disk
+	Smart    map[string]*Report // by disk; a disk without one has no SMART
+	Mounts   []Mount
+	Units    []Unit // scopes and services with processes
+}
+
+// Swapping is the swap of a machine. What is used fills the areas that are on in the order of their priority.
+type Swapping struct {
+	SwapUsed uint64  // bytes; what does not fit into the areas that are on is not in swap
+	SwapOff  bool    // as after swapoff -a: whatever Areas say, none is on
+	SwapIn   float64 // bytes per second
+	SwapOut  float64 // bytes per second
+	Strict   bool    // overcommit_memory is 2: a swapoff that memory is too short for is refused at once
+	Areas    []Area  // New makes one of Spec.Swap bytes on rl-swap when there is none
 }
 
 // Stall is what a file of /proc/pressure says, 0 to 100.

@@ -18,14 +18,19 @@ func (m *Machine) layout() error {
 		fmt.Fprintf(&cpuinfo, "processor\t: %d\nflags\t\t: %s\n\n", n, flags)
 	}
 	files := map[string]string{
-		"etc/os-release":                fmt.Sprintf("NAME=%q\nPRETTY_NAME=%q\n", strings.Fields(s.OS + " Linux")[0], s.OS),
-		"etc/machine-id":                s.MachineID + "\n",
-		"proc/cpuinfo":                  cpuinfo.String(),
-		"proc/sys/kernel/hostname":      s.Hostname + "\n",
-		"proc/sys/kernel/osrelease":     s.Kernel + "\n",
-		"sys/class/dmi/id/sys_vendor":   s.Vendor + "\n",
-		"sys/class/dmi/id/product_name": s.Product + "\n",
-		"sys/class/dmi/id/product_uuid": s.UUID + "\n",
+		"etc/os-release":                       fmt.Sprintf("NAME=%q\nPRETTY_NAME=%q\n", strings.Fields(s.OS + " Linux")[0], s.OS),
+		"etc/machine-id":                       s.MachineID + "\n",
+		"proc/cpuinfo":                         cpuinfo.String(),
+		"proc/sys/kernel/hostname":             s.Hostname + "\n",
+		"proc/sys/kernel/osrelease":            s.Kernel + "\n",
+		"sys/class/dmi/id/sys_vendor":          s.Vendor + "\n",
+		"sys/class/dmi/id/product_name":        s.Product + "\n",
+		"sys/class/dmi/id/product_uuid":        s.UUID + "\n",
+		"proc/self/status":                     "Name:\tstrata\nUid:\t0\t0\t0\t0\nCapEff:\t000001ffffffffff\nCapAmb:\t0000000000000000\n",
+		"etc/fstab":                            m.fstab(),
+		"proc/sys/vm/swappiness":               "60\n",
+		"sys/fs/cgroup/cgroup.controllers":     "cpuset cpu io memory hugetlb pids rdma misc\n",
+		"sys/fs/cgroup/cgroup.subtree_control": "cpuset cpu io memory pids\n",
 	}
 	var links [][2]string
 	for i := range s.Disks {
@@ -35,8 +40,15 @@ func (m *Machine) layout() error {
 		folder := fmt.Sprintf("sys/devices/virtual/block/dm-%d", i)
 		files[folder+"/dm/name"] = name + "\n"
 		files[folder+"/size"] = "2097152\n"
+		files[folder+"/dev"] = fmt.Sprintf("253:%d\n", i)
+		files[fmt.Sprintf("dev/dm-%d", i)] = ""
+		if part, partFolder := m.volumeGroup(); part != "" {
+			links = append(links, [2]string{folder + "/slaves/" + part, partFolder})
+		}
 		links = append(links,
+			[2]string{"dev/mapper/" + name, fmt.Sprintf("dev/dm-%d", i)},
 			[2]string{fmt.Sprintf("sys/block/dm-%d", i), folder},
+			[2]string{fmt.Sprintf("sys/class/block/dm-%d", i), folder},
 			[2]string{fmt.Sprintf("sys/dev/block/253:%d", i), folder})
 	}
 	for i, c := range s.Chips {
@@ -57,6 +69,7 @@ func (m *Machine) layout() error {
 			[2]string{fmt.Sprintf("sys/class/hwmon/hwmon%d", i), folder},
 			[2]string{folder + "/device", m.chipDevice(c)})
 	}
+	links = append(links, m.swapFiles(files)...)
 	for name, content := range files {
 		if err := m.put(name, content); err != nil {
 			return err
@@ -76,18 +89,22 @@ func (m *Machine) diskFiles(i int, files map[string]string) (links [][2]string) 
 	device, block := diskFolders(i, d.Name)
 	files[block+"/size"] = fmt.Sprintln(d.Bytes / sector)
 	files[block+"/queue/rotational"] = fmt.Sprintln(flag(d.Rotational || bus(d.Name) == "virtio"))
+	files[block+"/dev"] = fmt.Sprintf("%d:%d\n", major(d.Name), i*16)
+	files["dev/"+d.Name] = ""
 	links = append(links,
 		[2]string{"sys/block/" + d.Name, block},
+		[2]string{"sys/class/block/" + d.Name, block},
 		[2]string{block + "/device", device},
 		[2]string{fmt.Sprintf("sys/dev/block/%d:%d", major(d.Name), i*16), block})
-	separator := ""
-	if bus(d.Name) == "nvme" {
-		separator = "p"
-	}
 	for p := range d.Partitions {
-		part := fmt.Sprintf("%s/%s%s%d", block, d.Name, separator, p+1)
+		name := partition(d.Name, p+1)
+		part := block + "/" + name
 		files[part+"/partition"] = fmt.Sprintln(p + 1)
-		links = append(links, [2]string{fmt.Sprintf("sys/dev/block/%d:%d", major(d.Name), i*16+p+1), part})
+		files[part+"/dev"] = fmt.Sprintf("%d:%d\n", major(d.Name), i*16+p+1)
+		files["dev/"+name] = ""
+		links = append(links,
+			[2]string{"sys/class/block/" + name, part},
+			[2]string{fmt.Sprintf("sys/dev/block/%d:%d", major(d.Name), i*16+p+1), part})
 	}
 	switch bus(d.Name) {
 	case "nvme":
@@ -104,6 +121,24 @@ func (m *Machine) diskFiles(i int, files map[string]string) (links [][2]string) 
 		files[device+"/ioerr_cnt"] = "0x5\n"
 	}
 	return links
+}
+
+func partition(disk string, number int) string {
+	if bus(disk) == "nvme" {
+		return fmt.Sprintf("%sp%d", disk, number)
+	}
+	return fmt.Sprintf("%s%d", disk, number)
+}
+
+// volumeGroup is the partition that all mapped volumes are on, the last one of the first disk, and its folder.
+func (m *Machine) volumeGroup() (name, folder string) {
+	if len(m.spec.Disks) == 0 || m.spec.Disks[0].Partitions == 0 {
+		return "", ""
+	}
+	d := m.spec.Disks[0]
+	_, block := diskFolders(0, d.Name)
+	name = partition(d.Name, d.Partitions)
+	return name, block + "/" + name
 }
 
 // diskFolders returns where a disk's device and its block device are.
