@@ -4,6 +4,7 @@
 stored_limit() { on virsh dumpxml --inactive $GUEST | grep -oP '(?<=<write_bytes_sec>)\d+'; }
 
 guest_is_shut_down_and_started() {
+	on lab vm off 2>/dev/null
 	on lab vm make
 	on rm -f /var/log/libvirt/qemu/guest.log
 	done_to domain-start $GUEST
