@@ -4,28 +4,28 @@
 # keep_screen NAME: what the pane looks like, for whoever reads the check's output.
 keep_screen() {
 	note "the pane $1:"
-	screen c | sed 's/ *$//; /^$/d; s/^/      | /'
+	screen c | sed 's/ *$//; /^$/d; /^│ *│$/d; s/^/      | /'
 }
 
 cockpit() {
-	COLUMNS_WANTED=150 LINES_WANTED=36 screen_open c "$HERE/lab.sh" ssh env TERM=xterm-256color LC_ALL=C.UTF-8 strata --watch=false
+	COLUMNS_WANTED=150 LINES_WANTED=36 screen_open c "$HERE/lab.sh" ssh env TERM=xterm-256color LC_ALL=C.UTF-8 strata
 	see "the cockpit comes up on the machine" c 60 $HOST
 }
 
 panes_look_right() {
-	half_is_used
+	on lab swap fill 50 >/dev/null
 	cockpit
 	press c :units z
-	see "units: the guest's scope, what it writes and where" c 20 "instance-0000001c.*$DISK.*MB/s"
+	see "units: the guest's scope, what it writes and where" c 20 "instance.*00001c.*$DISK.* [\d.]+M/s none"
 	keep_screen units
-	press c z :domains z
-	see "domains: the guest runs" c 20 "$GUEST.*running"
+	press c z :vms z
+	see "domains: the guest runs" c 20 "instanc.*00001c.*running"
 	keep_screen domains
-	press c z :swaps z
-	see "swaps: the area, its use, and that fstab has it on" c 20 "$SWAP.*fstab|$SWAP.*on"
+	press c z :swap z
+	see "swaps: the area, its use, and that fstab has it on" c 20 "$SWAP +on .*fstab"
 	keep_screen swaps
 	press c z :disks z
-	see "disks: the NVMe drive with what SMART says" c 20 "$DISK.*(passed|ok)"
+	see "disks: the NVMe drive with what SMART says" c 20 "$DISK +PASSED"
 	keep_screen disks
 	press c z q
 }
