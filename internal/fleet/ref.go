@@ -31,6 +31,7 @@ const (
 	KindWorkload   Kind = "workload" // a Deployment, StatefulSet or DaemonSet
 	KindApp        Kind = "app"      // an Argo CD application
 	KindLog        Kind = "log"      // the last lines of a container's log
+	KindManifest   Kind = "manifest" // an object as its API server has it
 	KindFlavor     Kind = "flavor"
 	KindAgent      Kind = "agent" // strata on another machine
 	KindFinding    Kind = "finding"
@@ -46,8 +47,8 @@ func (k Kind) Scope() string {
 		return "volumes"
 	case KindClaim:
 		return "claims"
-	case KindHost:
-		return "host"
+	case KindHost, KindLog, KindManifest:
+		return string(k) // there is one, or one at a time
 	}
 	return string(k) + "s"
 }
