@@ -1,7 +1,7 @@
 #!/bin/bash
 # strata on a machine that is all its own (lab.sh): systemd, an NVMe drive, swap, and libvirt with a guest that writes at
 # full speed. It prints a PASS or FAIL line for each thing a user relies on, with what was measured. Without KVM it takes
-# about 20 minutes, and 5 more the first time; it ends what it started, and its exit code is 0 when all passed.
+# about half an hour; it ends what it started, and its exit code is 0 when all passed.
 #
 # Usage: check.sh                everything
 #        check.sh keep           leave the machine running and its folder in place; a second run starts in seconds
