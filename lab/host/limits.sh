@@ -97,7 +97,7 @@ limit_is_lost() {
 }
 
 no_limit() { [ -z "$(limits_of_guest)" ]; }
-strata_is_gone() { ! on pgrep -x strata >/dev/null; }
+strata_is_gone() { ! on pgrep -f '[s]trata act' >/dev/null; }
 
 # A limit for a while is cleared by systemd, whether strata is there or not.
 limit_expires() {

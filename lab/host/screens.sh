@@ -54,5 +54,5 @@ limited_from_the_keyboard() {
 	note "from the key to seen: $(($(now_ms) - from)) ms"
 	keep_screen "after it"
 	between "the guest writes 2 MB/s" 1600000 2400000 "$(rate)"
-	press c Escape Escape
+	screen_close c
 }
