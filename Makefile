@@ -1,7 +1,7 @@
 # `make` lists the targets; `make check` is what CI runs.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help build test check bench fuzz demo lab-openstack lab-kube
+.PHONY: help build test check bench fuzz demo lab-openstack lab-kube lab-host
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -28,3 +28,6 @@ lab-openstack: ## a real Keystone and Nova on the loopback, strata run against i
 
 lab-kube: ## a real kube-apiserver on the loopback, strata run against it (about 15 minutes the first time)
 	lab/kube/check.sh
+
+lab-host: ## a machine with systemd, drives, swap and libvirt in QEMU, strata run inside (about half an hour, root, Debian)
+	lab/host/check.sh
