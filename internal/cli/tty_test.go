@@ -440,7 +440,7 @@ func TestALocaleWithoutUTF8GetsASCIIOnly(t *testing.T) {
 func TestAShellTakesTheScreensPlaceUntilItEnds(t *testing.T) {
 	t.Parallel()
 	shell := filepath.Join(t.TempDir(), "shell")
-	if err := os.WriteFile(shell, []byte("#!/bin/sh\necho inside of it; trap 'echo caught it' INT; read line; read line; echo \"read $line\"\n"), 0o700); err != nil {
+	if err := os.WriteFile(shell, []byte("#!/bin/sh\ntrap 'echo caught it' INT; echo inside of it; read line; read line; echo \"read $line\"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	s := open(t, sessionOptions{env: []string{"SHELL=" + shell}})
