@@ -24,7 +24,6 @@ const (
 	ClassMD         = "md"         // an array lost a disk
 	ClassAER        = "aer"        // PCI Express errors
 	ClassLink       = "link"       // a network card's link
-	ClassSuppressed = "suppressed" // lines that the kernel left out
 )
 
 // KernelEvent is what a line of a kernel's log means, with its repeats: the same class and subject within ten seconds.
