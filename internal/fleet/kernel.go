@@ -58,14 +58,12 @@ func (e *KernelEvent) Health() Health { return Health{e.Severity.State(), e.Clas
 type KernelLog struct {
 	Source string `json:"source"`
 	Host   string `json:"host"`
-	Reader string `json:"reader"` // journalctl, or the file that is read
+	Reader string `json:"reader,omitempty"` // journalctl or /dev/kmsg; "" when neither can be read
 	// From is when the first line that was read was written; zero when there was none.
-	From time.Time `json:"from,omitzero"`
-	// To is when reading ended; zero while the log is followed.
-	To      time.Time    `json:"to,omitzero"`
+	From    time.Time    `json:"from,omitzero"`
 	Boots   []Boot       `json:"boots,omitempty"` // that the span holds lines of, oldest first
 	Lines   []KernelLine `json:"lines,omitempty"` // the last ones, oldest first
-	Dropped int          `json:"dropped,omitempty"`
+	Dropped int          `json:"dropped,omitempty"` // lines that were lost before they could be read
 	Missing []string     `json:"missing,omitempty"` // what could not be read and why
 }
 
@@ -88,13 +86,13 @@ func (l *KernelLog) Ref() Ref { return Ref{KindKernelLog, l.Source, l.Host} }
 
 // Health is whether the log is followed.
 func (l *KernelLog) Health() Health {
-	if !l.To.IsZero() || len(l.Missing) > 0 && l.From.IsZero() {
+	if l.Reader == "" {
 		return Health{StateUnknown, "not followed"}
 	}
 	return Health{StateOK, "followed"}
 }
 
-// Covers reports whether every line written since then was read, if now it is followed.
+// Covers reports whether every line written since then was read, while the log is followed.
 func (l *KernelLog) Covers(since time.Time) bool {
-	return l.To.IsZero() && !l.From.IsZero() && !l.From.After(since)
+	return l.Reader != "" && !l.From.IsZero() && !l.From.After(since)
 }

@@ -23,6 +23,7 @@ type Machine struct {
 	state   State
 	boot    time.Time
 	boots   int
+	records int // of the kernel's log since boot
 	counts  counts
 	written map[string]string // what each file holds
 	systemd manager
@@ -55,6 +56,9 @@ func New(dir string, s Spec) (*Machine, error) {
 		return nil, fmt.Errorf("simulating machine %s: %w", s.Hostname, err)
 	}
 	m.count(m.state.Up)
+	if err := m.booting(); err != nil {
+		return nil, fmt.Errorf("simulating machine %s: %w", s.Hostname, err)
+	}
 	return m, m.write()
 }
 
@@ -127,6 +131,9 @@ func (m *Machine) Reboot() error {
 	m.swapAtBoot()
 	m.unlimit()
 	m.systemd.timers = nil
+	if err := m.booting(); err != nil {
+		return err
+	}
 	return m.write()
 }
 
