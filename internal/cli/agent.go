@@ -111,7 +111,8 @@ func (p *program) agent(ctx context.Context) error {
 func agentKinds(kinds ...fleet.Kind) bool {
 	for _, k := range kinds {
 		switch k {
-		case fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap, fleet.KindDomain:
+		case fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap, fleet.KindDomain,
+			fleet.KindKernel, fleet.KindKernelLog:
 			return true
 		}
 	}

@@ -67,10 +67,10 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 	if wanted(fleet.KindNode, fleet.KindLease, fleet.KindPod, fleet.KindEvent, fleet.KindVolume, fleet.KindClaim) {
 		a.addClusters(at.kube)
 	}
-	if wanted(fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap) {
+	if wanted(fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap, fleet.KindKernel, fleet.KindKernelLog) {
 		a.addHosts(at.hosts, c)
 	}
-	if wanted(fleet.KindAgent, fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem) {
+	if wanted(fleet.KindAgent, fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindKernel, fleet.KindKernelLog) {
 		for _, r := range at.remotes {
 			a.add(agent.New(r, agent.Options{Wishes: a.wishes}), agent.Scope)
 			// Of its own scopes the host is the one that is always there.
@@ -125,7 +125,8 @@ func (a *assembly) addHosts(hosts []host.Config, c config.Config) {
 		if h.SmartEvery == 0 {
 			h.SmartEvery = c.Poll.Smart
 		}
-		a.add(host.New(h), host.ScopeHost, host.ScopeSensors, host.ScopeDisks, host.ScopeFilesystems, host.ScopeUnits, host.ScopeSwaps)
+		a.add(host.New(h), host.ScopeHost, host.ScopeSensors, host.ScopeDisks, host.ScopeFilesystems, host.ScopeUnits, host.ScopeSwaps,
+			host.ScopeKernel, host.ScopeKernelLogs)
 	}
 }
 

@@ -147,7 +147,7 @@ func TestAJournalThatEndsIsReadOn(t *testing.T) {
 		return err != nil && strings.Contains(err.Error(), "ended with code 3: it fell over")
 	})
 	w.until("both lines", func(events []*fleet.KernelEvent, log *fleet.KernelLog, err error) bool {
-		return err == nil && has(events, fleet.ClassIO, "sda") != nil && has(events, fleet.ClassIO, "vda") != nil && log.Reader == "journalctl"
+		return err == nil && log != nil && has(events, fleet.ClassIO, "sda") != nil && has(events, fleet.ClassIO, "vda") != nil && log.Reader == "journalctl"
 	})
 }
 
