@@ -23,7 +23,7 @@ fuzz: ## every fuzz target for half a minute
 demo: ## the simulated incident
 	go run . demo
 
-lab-openstack: ## a real Keystone and Nova on the loopback, strata run against it (about 5 minutes, root, Debian)
+lab-openstack: ## a real Keystone and Nova on the loopback, strata run against it (about 10 minutes, root, Debian)
 	lab/openstack/check.sh
 
 lab-kube: ## a real kube-apiserver on the loopback, strata run against it (about 15 minutes the first time)

@@ -147,6 +147,37 @@ func (r *Runner) Run(ctx context.Context, ok Approved, say func(Progress)) error
 	return r.perform(ctx, plan, ok.typed, deed, tell)
 }
 
+// pace is how long after the begin of one action the next of the same source begins: an API that is told many things
+// at once answers none of them well.
+const pace = time.Second
+
+// RunAll runs approved actions one after the other, each until it is seen, and no faster than pace. With halt the first
+// that fails is the last; when ctx ends nothing of what is left is begun.
+func (r *Runner) RunAll(ctx context.Context, approved []Approved, halt bool, say func(Progress)) {
+	began := map[string]time.Time{} // by source
+	failed := false
+	for _, ok := range approved {
+		if failed {
+			r.Skip(ok, "one before it failed", say)
+			continue
+		}
+		source := ok.plan.Action.Target().Source
+		if last, before := began[source]; before {
+			select {
+			case <-time.After(time.Until(last.Add(pace))):
+			case <-ctx.Done():
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		began[source] = time.Now()
+		// What came of it is said by its last progress and stands in the audit log.
+		err := r.Run(ctx, ok, say)
+		failed = halt && err != nil
+	}
+}
+
 // Skip says that an approved action is not run after all, and puts that on record.
 func (r *Runner) Skip(ok Approved, why string, say func(Progress)) {
 	act := ok.plan.Action

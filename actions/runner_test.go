@@ -34,15 +34,22 @@ type lab struct {
 
 func start(t *testing.T, patience time.Duration) *lab {
 	t.Helper()
+	return startAs(t, "admin", patience)
+}
+
+// startAs starts it with strata logged in as admin, alice or viewer.
+func startAs(t *testing.T, user string, patience time.Duration) *lab {
+	t.Helper()
 	l := &lab{cloud: nova.Start(nova.Config{Delay: 50 * time.Millisecond}), store: fleet.NewStore(nil)}
 	t.Cleanup(l.cloud.Close)
 	l.cloud.AddHost("compute", time.Now())
+	l.cloud.AddHost("compute2", time.Now())
 	l.id = l.cloud.AddServer(nova.Server{Name: "k8s-worker-1", Host: "compute", Project: "demo"})
 	l.cloud.PowerOff(l.id)
 
 	dir := t.TempDir()
 	file := filepath.Join(dir, "clouds.yaml")
-	if err := os.WriteFile(file, []byte(l.cloud.CloudsYAML("home=admin")), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(l.cloud.CloudsYAML("home="+user)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	clouds, _ := connect.Clouds(connect.Search{Getenv: func(string) string { return "" }, Dir: dir, Home: dir, System: dir})
@@ -71,7 +78,7 @@ func start(t *testing.T, patience time.Duration) *lab {
 	})
 	l.until(t, func(s *fleet.Snapshot) bool {
 		sv, ok := fleet.Find[*fleet.Server](s, l.target())
-		return ok && sv.Run.Status == "SHUTOFF" && len(sv.Actions) > 0 && s.Tally(fleet.KindCompute).Total() > 0
+		return ok && sv.Run.Status == "SHUTOFF" && len(sv.Actions) > 0 && s.Tally(fleet.KindFlavor).Total() > 0 && (user != "admin" || s.Tally(fleet.KindCompute).Total() > 0)
 	})
 	return l
 }

@@ -9,14 +9,8 @@ import (
 	"strata/internal/connect"
 )
 
-// listed is an area as /proc/swaps has it.
-type listed struct {
-	used     uint64 // bytes
-	priority int
-}
-
-// readSwaps reads /proc/swaps: the areas that are on, by path.
-func readSwaps(m connect.Machine) (map[string]listed, error) {
+// readSwaps reads /proc/swaps: the bytes in each area that is on, by path.
+func readSwaps(m connect.Machine) (map[string]uint64, error) {
 	b, err := os.ReadFile(m.Path("/proc/swaps"))
 	if err != nil {
 		return nil, fmt.Errorf("reading /proc/swaps: %w", err)
@@ -24,8 +18,8 @@ func readSwaps(m connect.Machine) (map[string]listed, error) {
 	return parseSwaps(string(b)), nil
 }
 
-func parseSwaps(text string) map[string]listed {
-	all := map[string]listed{}
+func parseSwaps(text string) map[string]uint64 {
+	all := map[string]uint64{}
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
 		if len(f) != 5 || f[0] == "Filename" {
@@ -35,8 +29,7 @@ func parseSwaps(text string) map[string]listed {
 		if err != nil {
 			continue
 		}
-		priority, _ := strconv.Atoi(f[4])
-		all[unescaped(f[0])] = listed{used * 1024, priority}
+		all[unescaped(f[0])] = used * 1024
 	}
 	return all
 }
@@ -61,7 +54,7 @@ func unescaped(name string) string {
 func (w *swapping) used() (sum uint64, err error) {
 	areas, err := readSwaps(w.machine)
 	for _, path := range w.paths {
-		sum += areas[path].used
+		sum += areas[path]
 	}
 	return sum, err
 }

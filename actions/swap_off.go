@@ -73,6 +73,7 @@ func (t turn) off(s *fleet.Snapshot, areas []*fleet.SwapArea, target fleet.Ref) 
 			all = append(all, one)
 		}
 	}
+	given, _ := t.decoded() // as the undo of a swap-on, to show what it will be
 	t.Areas = encodeTurned(all)
 	moves := len(p.Command) > 0
 	if moves {
@@ -81,8 +82,8 @@ func (t turn) off(s *fleet.Snapshot, areas []*fleet.SwapArea, target fleet.Ref) 
 			sizeText(used) + " move from swap back to memory, which takes seconds to minutes; aborting stops it there and leaves the area on with what is left",
 			"while it runs SwapTotal shrinks with it: percentages of swap mean nothing",
 		}
-	} else {
-		p.Command = bootArgv(all, true)
+	} else if p.Command = bootArgv(all, true); p.Command == nil {
+		p.Command = offArgv(given)
 	}
 	p.Effects = append(p.Effects, bootEffects(all, true)...)
 	host := hostOf(s, t.Source)
@@ -114,6 +115,20 @@ func (t turn) off(s *fleet.Snapshot, areas []*fleet.SwapArea, target fleet.Ref) 
 	}
 	p.Against = append(p.Against, old(s, target)...)
 	return t, p
+}
+
+// offArgv is the command that turns areas off.
+func offArgv(all []turned) []string {
+	argv := []string{"swapoff"}
+	for _, a := range all {
+		if a.Now {
+			argv = append(argv, a.Path)
+		}
+	}
+	if len(argv) == 1 {
+		return bootArgv(all, true)
+	}
+	return argv
 }
 
 func hostName(h *fleet.Host, source string) string {
@@ -253,7 +268,7 @@ func (w *swapping) judge(ctx context.Context, path string, r sh.Result, err erro
 		}
 		return nil
 	}
-	is := fmt.Sprintf("%s is still on with %s in it", path, sizeText(left.used))
+	is := fmt.Sprintf("%s is still on with %s in it", path, sizeText(left))
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("stopped: %s; what came back to memory stays there", is)

@@ -37,7 +37,7 @@ func (a HostSwapOn) Target() fleet.Ref {
 func (a SwapOn) Plan(s *fleet.Snapshot) Plan {
 	t, p := a.on(s, areasOf(s, a.Source, a.turn.Target), a.Target())
 	p.Title, p.Action = "turn on swap "+a.turn.Target, SwapOn{t}
-	p.Undo = SwapOff{turn{Source: t.Source, Target: t.Target, When: t.When}}
+	p.Undo = SwapOff{turn{Source: t.Source, Target: t.Target, When: t.When, Areas: t.Areas}}
 	return p
 }
 
@@ -45,7 +45,7 @@ func (a SwapOn) Plan(s *fleet.Snapshot) Plan {
 func (a HostSwapOn) Plan(s *fleet.Snapshot) Plan {
 	t, p := a.on(s, areasOf(s, a.Source, ""), a.Target())
 	p.Title, p.Action = "turn on all swap of "+a.turn.Target, HostSwapOn{t}
-	p.Undo = HostSwapOff{turn{Source: t.Source, Target: t.Target, When: t.When}}
+	p.Undo = HostSwapOff{turn{Source: t.Source, Target: t.Target, When: t.When, Areas: t.Areas}}
 	return p
 }
 

@@ -37,6 +37,9 @@ func TestSwapGoesOffWithProgressAndComesBack(t *testing.T) {
 		t.Errorf("%d times progress; off: %v", shares, b.AllSwapOff())
 	}
 	b.refused(t, b.make(t, "swap-off", b.area(swapPath), nil), "it is off already")
+	if back := p.Undo.Plan(b.store.Snapshot()); back.Line() != "swapon /dev/dm-1" || back.Undo.Plan(b.store.Snapshot()).Line() != "swapoff /dev/dm-1" {
+		t.Errorf("undo %s, and of that %s", back.Line(), back.Undo.Plan(b.store.Snapshot()).Line())
+	}
 	b.undo(t)
 	if b.AllSwapOff() || strings.Count(b.file(t, "proc/swaps"), "\n") != 2 {
 		t.Errorf("after undo: %s", b.file(t, "proc/swaps"))

@@ -52,6 +52,9 @@ func (a LimitUnit) Plan(s *fleet.Snapshot) Plan {
 	p.Now = limitNow(io, disk)
 	p.Undo = LimitUnit{Source: a.Source, Unit: a.Unit, Device: disk, Set: inverse(io.Limit, a.Set), For: a.undoFor()}
 	p.Refused = append(why, a.refuse(u)...)
+	if rate := io.WriteBytesSec; !a.Set.Any() && rate.OK {
+		p.Refused = append(p.Refused, "a quarter of what it writes now would be write="+quarter(rate.V))
+	}
 	p.Against = mayPerhapsNot(s, u.Source, u.Host)
 	if said != "" {
 		p.Effects = append(p.Effects, said)

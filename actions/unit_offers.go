@@ -17,7 +17,7 @@ func unitOffers() []Offer {
 			Params: []Param{
 				{"device", "the disk, as in /sys/block; a partition or volume means the disk below it", suggestDisks},
 				{"read", "bytes per second to read at most: 2M, 500K (K is 1000, as in systemd), none for no limit, empty leaves it as it is", suggestNone},
-				{"write", "bytes per second to write at most; the first that is offered is a quarter of what it writes now", suggestWrite},
+				{"write", "bytes per second to write at most, the same way; offered is a quarter of what it writes now", suggestWrite},
 				{"riops", "reads per second at most: a number, none for no limit, empty leaves it as it is", suggestNone},
 				{"wiops", "writes per second at most: a number, none for no limit, empty leaves it as it is", suggestNone},
 				{"for", "until-restart, a time after which systemd clears it (2h), or kept", suggestFor},
@@ -82,13 +82,14 @@ func suggestDisks(s *fleet.Snapshot, r fleet.Ref) (names []string) {
 	return names
 }
 
-// suggestWrite offers about a quarter of what a unit writes to its busiest disk now.
+// suggestWrite offers about a quarter of what a unit writes to its busiest disk now. Nothing comes first: a limit that
+// nobody asked for must not come with another.
 func suggestWrite(s *fleet.Snapshot, r fleet.Ref) []string {
 	all := busiest(s, r)
 	if len(all) == 0 || !all[0].WriteBytesSec.OK {
-		return []string{"2M", "", "none"}
+		return []string{"", "2M", "none"}
 	}
-	return []string{quarter(all[0].WriteBytesSec.V), "", "none"}
+	return []string{"", quarter(all[0].WriteBytesSec.V), "none"}
 }
 
 // quarter is about a quarter of a rate, in two digits and not below 500K: less starves a guest.

@@ -17,7 +17,7 @@ func TestALimitIsReadBackAndTheRateComesDown(t *testing.T) {
 	if got := o.Params[0].Suggest(s, b.unit(computeScope)); len(got) != 1 || got[0] != "nvme0n1" {
 		t.Errorf("suggested disks %q", got)
 	}
-	if got := o.Params[2].Suggest(s, b.unit(computeScope))[0]; !strings.HasSuffix(got, "M") || len(got) < 2 {
+	if got := o.Params[2].Suggest(s, b.unit(computeScope))[1]; !strings.HasSuffix(got, "M") || len(got) < 2 {
 		t.Errorf("of about 40 MB/s %s is suggested", got)
 	}
 	p := b.must(t, b.make(t, "unit-limit", b.unit(computeScope), Args{"write": "2M"}))
@@ -130,9 +130,10 @@ func TestALimitThatWouldDoNothingIsRefused(t *testing.T) {
 	b.refused(t, limit(Args{"device": "/dev/nosuch", "write": "2M"}), "this machine has no disk nosuch")
 	b.refused(t, limit(Args{"device": `$(id) "x" \x2d`, "write": "2M"}), "this machine has no disk")
 	b.refused(t, limit(Args{"write": "0"}), "write=0 limits nothing")
-	b.refused(t, limit(Args{"write": ""}), "nothing to set")
-	b.refused(t, limit(Args{"for": "kept"}), "its name changes at each start of the domain")
-	b.refused(t, limit(Args{"for": "soon"}), "none of until-restart, kept")
+	b.refused(t, limit(nil), "nothing to set")
+	b.refused(t, limit(nil), "a quarter of what it writes now would be write=")
+	b.refused(t, limit(Args{"write": "2M", "for": "kept"}), "its name changes at each start of the domain")
+	b.refused(t, limit(Args{"write": "2M", "for": "soon"}), "none of until-restart, kept")
 	b.refused(t, b.make(t, "unit-limit", b.unit("no such.scope"), Args{"device": "sda", "write": "1M"}), "no such unit is seen")
 	b.refused(t, b.make(t, "unit-unlimit", b.unit(computeScope), nil), "systemd limits nothing there")
 	for name, p := range map[string]Plan{

@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"strata/internal/connect"
@@ -64,6 +65,9 @@ func (a UnlimitUnit) Plan(s *fleet.Snapshot) Plan {
 		if io.LibvirtLimit.Any() {
 			p.Against = append(p.Against, "libvirt's own limit on "+io.Disk+" stays: "+limitText(io.LibvirtLimit)+" (virsh blkiotune)")
 		}
+	}
+	if !a.Keep && strings.HasSuffix(u.Name, ".service") {
+		p.Effects = append(p.Effects, "one that was kept comes back with the next boot; for=kept clears that too")
 	}
 	if len(before) == 0 && p.Refused == nil {
 		p.Refused = append(p.Refused, "systemd limits nothing there")

@@ -70,7 +70,7 @@ func (f *form) draw(m *Model, w, h int) []string {
 		}})
 		help := one.param.Help
 		if len(one.some) > 1 && i == f.cursor {
-			help += "; " + t.or("←→", "left/right") + ": " + strings.Join(one.some, ", ")
+			help += "; " + t.or("←→", "left/right") + ": " + strings.Join(named(one.some), ", ")
 		}
 		body = append(body, line{cells: []cell{{strings.Repeat(" ", label+4), plain}, {help, dim}}})
 	}
@@ -86,7 +86,7 @@ func (f *form) draw(m *Model, w, h int) []string {
 			break
 		}
 	}
-	title := f.offer.Title + " " + m.called(f.refs[0])
+	title := f.offer.Title + ": " + m.called(f.refs[0])
 	if len(f.refs) > 1 {
 		title = fmt.Sprintf("%s %d marked", f.offer.Title, len(f.refs))
 	}
@@ -132,4 +132,13 @@ func (f *field) choose(by int) {
 	if n := len(f.some); n > 0 {
 		f.value = f.some[(slices.Index(f.some, f.value)+by+n)%n]
 	}
+}
+
+// named writes values with a word for the empty one.
+func named(values []string) []string {
+	if i := slices.Index(values, ""); i >= 0 {
+		values = slices.Clone(values)
+		values[i] = "nothing"
+	}
+	return values
 }

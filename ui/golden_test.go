@@ -85,6 +85,7 @@ func TestScreens(t *testing.T) {
 		"overview": nil, "servers": {"1", "z"}, "nodes": {"2", "z"}, "temps": {"3", "z"}, "disks": {"4", "z"}, "findings": {"5", "z"},
 		"hosts": {"6", "z"}, "files": {"7", "z"}, "detail": {"1", "d"}, "chain": {"2", "x"}, "help": {"?"}, "card": {"5", "enter"},
 		"raw": {"1", "y"}, "filter": {"1", "/", "w", "e", "b", "enter"}, "volumes": {":", "v", "o", "l", "enter"}, "audit": {"9"},
+		"flavors": {":", "f", "l", "a", "v", "o", "r", "s", "enter", "z"},
 	}
 	for name, keys := range scripts {
 		for _, size := range [][2]int{{80, 24}, {120, 40}, {200, 60}} {

@@ -43,19 +43,7 @@ func (m *Model) start(approved []actions.Approved, halt bool) tea.Cmd {
 			case <-ctx.Done():
 			}
 		}
-		failed := false
-		for _, ok := range approved {
-			switch {
-			case ctx.Err() != nil:
-				return nil // nothing of what is left is begun
-			case failed:
-				runner.Skip(ok, "one before it failed", say)
-			default:
-				// What came of it is said by its last progress and stands in the audit log.
-				err := runner.Run(ctx, ok, say)
-				failed = halt && err != nil
-			}
-		}
+		runner.RunAll(ctx, approved, halt, say)
 		return nil
 	}
 }

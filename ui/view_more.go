@@ -155,6 +155,7 @@ func views() []*view {
 	return []*view{
 		serversView(), workView(), temperaturesView(), disksView(), findingsView(), hostsView(), filesystemsView(), eventsView(), auditView(),
 		podsView(), nodesView(), volumesView(), servicesView(), sourcesView(), agentsView(),
-		unitsView(), swapView(), kernelView(),
+		unitsView(), swapView(),
+		flavorsView(), vmsView(), kernelView(),
 	}
 }

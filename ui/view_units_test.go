@@ -44,7 +44,7 @@ func loaded(t testing.TB) *fleet.Store {
 		),
 		obs("host/openstack-host", "domains", &fleet.Domain{
 			Source: "host/openstack-host", Host: "openstack-host", Name: "controller", UUID: "1",
-			Disks: []fleet.DomainDisk{{Target: "vda", Tune: fleet.IOLimit{WriteBytesSec: fleet.Some(uint64(4e6))}}},
+			Disks: []fleet.DomainDisk{{Target: "vda", Tune: fleet.DomainTune{WriteBytesSec: fleet.Some(uint64(4e6))}}},
 		}),
 	)
 	return store

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ import (
 	"strata/internal/config"
 	"strata/internal/connect"
 	"strata/internal/fleet"
+	"strata/internal/sh"
 	"strata/internal/wire"
 	"strata/sources/host"
 )
@@ -77,7 +79,10 @@ func (p *program) meet(ctx context.Context, cancel context.CancelFunc) (*met, er
 
 // placesNamed is this machine under another name.
 func placesNamed(name string) places {
-	return places{hosts: []host.Config{{Name: name}}, machines: []connect.Machine{connect.ThisMachine(name)}}
+	return places{
+		hosts: []host.Config{{Name: name}}, machines: []connect.Machine{connect.ThisMachine(name)},
+		libvirts: []connect.LibvirtAt{{Name: name, Run: sh.Run}},
+	}
 }
 
 func (p *program) agent(ctx context.Context) error {
@@ -109,14 +114,7 @@ func (p *program) agent(ctx context.Context) error {
 
 // agentKinds are those of the machine itself.
 func agentKinds(kinds ...fleet.Kind) bool {
-	for _, k := range kinds {
-		switch k {
-		case fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap, fleet.KindDomain,
-			fleet.KindKernel, fleet.KindKernelLog:
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(kinds, func(k fleet.Kind) bool { return slices.Contains(machineKinds(), k) })
 }
 
 func awaitStart(ctx context.Context, in <-chan wire.Line) (wire.Start, error) {

@@ -10,11 +10,13 @@ import (
 	"strata/internal/connect"
 	"strata/internal/diagnose"
 	"strata/internal/fleet"
+	"strata/internal/sh"
 	"strata/sources"
 	"strata/sources/agent"
 	"strata/sources/audit"
 	"strata/sources/host"
 	"strata/sources/kube"
+	"strata/sources/libvirt"
 	"strata/sources/openstack"
 )
 
@@ -23,6 +25,7 @@ type places struct {
 	openstack connect.Search
 	kube      connect.KubeSearch
 	hosts     []host.Config
+	libvirts  []connect.LibvirtAt
 	machines  []connect.Machine // that may be acted on
 	remotes   []connect.Remote
 }
@@ -34,6 +37,7 @@ func here(c config.Config, noHost bool) places {
 		name := host.Name("")
 		p.hosts = []host.Config{{Name: name}}
 		p.machines = []connect.Machine{connect.ThisMachine(name)}
+		p.libvirts = []connect.LibvirtAt{{Name: name, Run: sh.Run}}
 	}
 	return p
 }
@@ -46,6 +50,7 @@ type assembly struct {
 	clusters []connect.Cluster
 	machines []connect.Machine
 	remotes  []connect.Remote
+	libvirts []connect.LibvirtAt
 	sources  []sources.Source
 	awaited  []awaited
 	absent   []fleet.Observation // layers that were looked for and are not there
@@ -61,26 +66,46 @@ type awaited struct{ source, scope string }
 func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *assembly {
 	a := &assembly{wishes: sources.NewWishes(), machines: at.machines, remotes: at.remotes, broke: make(chan error, 1)}
 	a.store = fleet.NewStore(a.guarded(diagnose.Derive(diagnose.Rules())))
-	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor) {
-		a.addClouds(at.openstack, c)
+	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindFlavor) {
+		a.addClouds(at.openstack, c, wanted(fleet.KindFlavor))
 	}
 	if wanted(fleet.KindNode, fleet.KindLease, fleet.KindPod, fleet.KindEvent, fleet.KindVolume, fleet.KindClaim) {
 		a.addClusters(at.kube)
 	}
-	if wanted(fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap, fleet.KindKernel, fleet.KindKernelLog) {
+	if wanted(hostKinds()...) {
 		a.addHosts(at.hosts, c)
 	}
-	if wanted(fleet.KindAgent, fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindKernel, fleet.KindKernelLog) {
-		for _, r := range at.remotes {
-			a.add(agent.New(r, agent.Options{Wishes: a.wishes}), agent.Scope)
-			// Of its own scopes the host is the one that is always there.
-			a.awaited = append(a.awaited, awaited{"host/" + r.Name, host.ScopeHost})
+	if wanted(append(machineKinds(), fleet.KindAgent)...) {
+		a.addRemotes(at.remotes)
+	}
+	if wanted(fleet.KindDomain) {
+		for _, l := range at.libvirts {
+			a.libvirts = append(a.libvirts, l)
+			a.add(libvirt.New(libvirt.Config{LibvirtAt: l, Wishes: a.wishes}), libvirt.Scope)
 		}
 	}
 	if wanted(fleet.KindDeed) {
 		a.add(audit.New(c.Audit.Path, 0), audit.Scope)
 	}
 	return a
+}
+
+// hostKinds are what the source of a machine sees; machineKinds are all that an agent tells of its machine.
+func hostKinds() []fleet.Kind {
+	return []fleet.Kind{
+		fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap,
+		fleet.KindKernel, fleet.KindKernelLog,
+	}
+}
+
+func machineKinds() []fleet.Kind { return append(hostKinds(), fleet.KindDomain) }
+
+func (a *assembly) addRemotes(remotes []connect.Remote) {
+	for _, r := range remotes {
+		a.add(agent.New(r, agent.Options{Wishes: a.wishes}), agent.Scope)
+		// Of its own scopes the host is the one that is always there.
+		a.awaited = append(a.awaited, awaited{"host/" + r.Name, host.ScopeHost})
+	}
 }
 
 func (a *assembly) add(s sources.Source, scopes ...string) {
@@ -90,7 +115,7 @@ func (a *assembly) add(s sources.Source, scopes ...string) {
 	}
 }
 
-func (a *assembly) addClouds(where connect.Search, c config.Config) {
+func (a *assembly) addClouds(where connect.Search, c config.Config, flavors bool) {
 	var looked connect.Looked
 	if a.clouds, looked = connect.Clouds(where); len(a.clouds) == 0 {
 		a.absent = append(a.absent, fleet.Observation{Source: "openstack", Err: looked.Trouble()})
@@ -98,6 +123,9 @@ func (a *assembly) addClouds(where connect.Search, c config.Config) {
 	for _, cloud := range a.clouds {
 		a.add(openstack.New(cloud, openstack.Options{Every: c.Poll.OpenStack, Wishes: a.wishes, Version: versionOf().Version}),
 			openstack.ScopeServers, openstack.ScopeServices, openstack.ScopeHypervisors)
+		if flavors {
+			a.awaited = append(a.awaited, awaited{cloud.Source(), openstack.ScopeFlavors})
+		}
 	}
 }
 

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +16,7 @@ func columnsOf(kind fleet.Kind) []column {
 	switch kind {
 	case fleet.KindFinding:
 		return findingColumns()
-	case fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor:
+	case fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindFlavor:
 		return cloudColumns(kind)
 	case fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindAgent, fleet.KindDeed:
 		return hostColumns(kind)
@@ -24,6 +26,8 @@ func columnsOf(kind fleet.Kind) []column {
 		return kernelColumns(kind)
 	case fleet.KindSwap:
 		return swapColumns()
+	case fleet.KindDomain:
+		return domainColumns()
 	}
 	return kubeColumns(kind)
 }
@@ -51,6 +55,15 @@ func cloudColumns(kind fleet.Kind) []column {
 			{"ID", false, on(func(s *fleet.Server) string { return s.ID })},
 			{"STOPPED BY", false, stoppedBy},
 		}
+	case fleet.KindFlavor:
+		return []column{
+			{"NAME", false, on(func(f *fleet.Flavor) string { return f.Name })},
+			{"VCPUS", true, on(func(f *fleet.Flavor) string { return strconv.Itoa(f.VCPUs) })},
+			{"MEMORY", true, on(func(f *fleet.Flavor) string { return size(uint64(f.RAMMiB) << 20) })},
+			{"DISK", true, on(func(f *fleet.Flavor) string { return size(uint64(f.DiskGiB) << 30) })},
+			{"ID", false, on(func(f *fleet.Flavor) string { return f.ID })},
+			{"EXTRA SPECS", false, on(func(f *fleet.Flavor) string { return extraSpecs(f.Extra) })},
+		}
 	case fleet.KindCompute:
 		return []column{
 			{"BINARY", false, on(func(c *fleet.ComputeService) string { return c.Binary })},
@@ -71,6 +84,15 @@ func cloudColumns(kind fleet.Kind) []column {
 		{"ADDRESS", false, on(func(h *fleet.Hypervisor) string { return h.HostIP })},
 		{"UPTIME", false, on(func(h *fleet.Hypervisor) string { return strings.TrimSpace(h.Uptime) })},
 	}
+}
+
+// extraSpecs are the extra specs of a flavor, by name.
+func extraSpecs(all map[string]string) string {
+	var pairs []string
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		pairs = append(pairs, key+"="+all[key])
+	}
+	return strings.Join(pairs, " ")
 }
 
 // stoppedBy says who stopped a server that is off, and when.

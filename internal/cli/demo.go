@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,8 +95,10 @@ func placesOf(world *incident.World, dir string) places {
 		kube:      connect.KubeSearch{Getenv: getenv, Home: dir},
 	}
 	for _, m := range world.Machines {
-		at.machines = append(at.machines, connect.Machine{Name: m.Name, Root: m.Root, Run: simulated(m.Simulated), Bus: m.Bus})
+		run := simulated(m.Simulated)
 		at.hosts = append(at.hosts, host.Config{Name: m.Name, Root: m.Root, Smartctl: m.Smartctl, Statfs: m.Statfs})
+		at.libvirts = append(at.libvirts, connect.LibvirtAt{Name: m.Name, Root: m.Root, Run: run})
+		at.machines = append(at.machines, connect.Machine{Name: m.Name, Root: m.Root, Run: run, Bus: m.Bus})
 	}
 	return at
 }
@@ -109,6 +112,9 @@ func simulated(m *machine.Machine) func(context.Context, sh.Cmd) (sh.Result, err
 			defer cancel()
 		}
 		stdout, stderr, code, err := m.Program(ctx, c.Argv...)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("starting %s: %w", c.Argv[0], sh.ErrMissing)
+		}
 		return sh.Result{Stdout: stdout, Stderr: strings.TrimSpace(string(stderr)), Code: code}, err
 	}
 }

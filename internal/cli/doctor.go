@@ -156,6 +156,12 @@ func (p *program) examine(ctx context.Context, a *assembly, waited time.Duration
 		r.addScopes(clusters[i], s, "kube/"+cluster.Name, all)
 		r.Checks = append(r.Checks, clusters[i].checks...)
 	}
+	for _, l := range a.libvirts {
+		subject := &of{subject: "libvirt " + l.Name}
+		r.addScopes(subject, s, "libvirt/"+l.Name, all)
+		libvirtRights(subject)
+		r.Checks = append(r.Checks, subject.checks...)
+	}
 	for o := range s.Each(fleet.KindHost) {
 		host, _ := o.(*fleet.Host)
 		subject := p.examineHost(ctx, s, host)
@@ -176,6 +182,8 @@ func (r *report) addScopes(subject *of, s *fleet.Snapshot, source string, all []
 		case one.err == "":
 			r.seen++
 			subject.add(fine, name, fmt.Sprintf("%d seen", count(s, source, one.scope)), "")
+		case one.part != nil && one.part.Unconfigured:
+			subject.add(note, name, one.err, one.fix)
 		case strings.Contains(one.err, "HTTP 403") || strings.Contains(one.err, "forbidden"):
 			subject.add(missing, name, one.err, one.fix)
 		default:

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -34,7 +35,7 @@ func whoRuns(h *fleet.Host) self {
 			}
 		}
 	}
-	if me.libvirt == unix.ENOENT || me.libvirt == unix.ENOTDIR {
+	if errors.Is(me.libvirt, unix.ENOENT) || errors.Is(me.libvirt, unix.ENOTDIR) {
 		me.libvirt = fs.ErrNotExist
 	}
 	return me
@@ -66,7 +67,7 @@ func examineRights(subject *of, me self, disks []*fleet.Disk) {
 	if !r.Has(fleet.CapSysAdmin) {
 		subject.add(missing, "swap", "swapon and swapoff need CAP_SYS_ADMIN, which programs started by strata do not have; fstab needs root", "sudo strata")
 	}
-	if me.libvirt != nil && me.libvirt != fs.ErrNotExist {
+	if me.libvirt != nil && !errors.Is(me.libvirt, fs.ErrNotExist) {
 		subject.add(missing, "libvirt", fmt.Sprintf("its socket is not for %s: %v", me.name, me.libvirt), "usermod -aG libvirt "+me.name)
 	}
 	if !r.Root() && !r.Has(fleet.CapSyslog) && !me.in("adm", "systemd-journal") {

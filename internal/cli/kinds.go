@@ -21,6 +21,7 @@ func kindTable() []kindWord {
 		{fleet.KindServer, []string{"servers", "server"}},
 		{fleet.KindCompute, []string{"services", "service", "compute"}},
 		{fleet.KindHypervisor, []string{"hypervisors", "hypervisor"}},
+		{fleet.KindFlavor, []string{"flavors", "flavor"}},
 		{fleet.KindNode, []string{"nodes", "node"}},
 		{fleet.KindPod, []string{"pods", "pod"}},
 		{fleet.KindEvent, []string{"events", "event"}},
@@ -36,6 +37,7 @@ func kindTable() []kindWord {
 		{fleet.KindSwap, []string{"swaps", "swap"}},
 		{fleet.KindKernel, []string{"kernel", "kernelevents"}},
 		{fleet.KindKernelLog, []string{"kernellogs", "kernellog", "dmesg"}},
+		{fleet.KindDomain, []string{"domains", "domain", "vms", "vm"}},
 		{fleet.KindDeed, []string{"deeds", "deed"}},
 	}
 }

@@ -122,7 +122,7 @@ func deepened(s *fleet.Snapshot, want []awaited) bool {
 					return false
 				}
 			case *fleet.Server:
-				if o.Run.Status == "SHUTOFF" && o.Actions == nil && o.ActionsErr == "" {
+				if (o.Run.Status == "SHUTOFF" || o.Run.Locked.V) && o.Actions == nil && o.ActionsErr == "" {
 					return false
 				}
 			}

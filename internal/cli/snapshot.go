@@ -114,9 +114,14 @@ func (p *program) print(s *fleet.Snapshot, output string, chosen bool) error {
 func (p *program) judge(a *assembly, all []answer) error {
 	good, bad := 0, 0
 	said := map[string]bool{}
+	var absent []error
 	for _, one := range all {
-		if one.err == "" {
+		switch {
+		case one.err == "":
 			good++
+			continue
+		case one.part != nil && one.part.Unconfigured:
+			absent = append(absent, &fleet.Trouble{Doing: one.err, Fix: one.fix})
 			continue
 		}
 		bad++
@@ -135,7 +140,10 @@ func (p *program) judge(a *assembly, all []answer) error {
 	switch {
 	case good == 0:
 		for _, o := range a.absent {
-			fmt.Fprintln(p.stderr, "strata: "+sentence(o.Err))
+			absent = append(absent, o.Err)
+		}
+		for _, err := range absent {
+			fmt.Fprintln(p.stderr, "strata: "+sentence(err))
 		}
 		return &exit{code: exitNone}
 	case bad > 0:

@@ -88,6 +88,7 @@ func (s *Systemd) At(ctx context.Context, unit, says string, after time.Duration
 	})
 	service := aux{unit + ".service", variants([]Property{
 		{"Description", says},
+		{"CollectMode", "inactive-or-failed"}, // or it stays as failed when the unit is gone by then
 		{"ExecStart", []command{{program, append([]string{program}, args...), false}}},
 	})}
 	return s.call(ctx, "starting the timer "+unit, "StartTransientUnit", unit+".timer", "fail", timer, []aux{service})

@@ -25,6 +25,8 @@ const (
 	hostMachine    // /etc/machine-id
 	hostName
 	hostShort // up to the first dot
+	domainID  // UUID, hex digits only
+	domainName
 )
 
 // want is a thing an object stands on, if the key is right.
@@ -48,7 +50,7 @@ func (c claims) equal(o claims) bool {
 }
 
 func linkedKinds() []fleet.Kind {
-	return []fleet.Kind{fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindNode, fleet.KindHost}
+	return []fleet.Kind{fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindNode, fleet.KindHost, fleet.KindDomain}
 }
 
 // stored reports whether links from and to objects of a kind are found out, not stated.
@@ -56,7 +58,7 @@ func stored(kind fleet.Kind) bool { return slices.Contains(linkedKinds(), kind) 
 
 func claiming(o fleet.Object) bool {
 	switch o.(type) {
-	case *fleet.Server, *fleet.ComputeService, *fleet.Hypervisor, *fleet.Node, *fleet.Host:
+	case *fleet.Server, *fleet.ComputeService, *fleet.Hypervisor, *fleet.Node, *fleet.Host, *fleet.Domain:
 		return true
 	}
 	return false
@@ -79,6 +81,10 @@ func claimsOf(o fleet.Object) (c claims) {
 		nodeClaims(&c, o)
 	case *fleet.Host:
 		hostClaims(&c, o)
+	case *fleet.Domain:
+		c.offer(domainID, hex(o.UUID))
+		c.offer(domainName, strings.ToLower(o.Name))
+		c.want(fleet.KindHost, 0, key{hostName, strings.ToLower(o.Host)}, "its host", fleet.High)
 	}
 	return c
 }
@@ -93,6 +99,8 @@ func serverClaims(c *claims, o *fleet.Server) {
 	}
 	c.offer(serverName, strings.ToLower(o.Name))
 	c.offer(serverName, strings.ToLower(o.Place.Hostname))
+	c.want(fleet.KindDomain, 0, key{domainID, hex(o.ID)}, "uuid", fleet.High)
+	c.want(fleet.KindDomain, 1, key{domainName, strings.ToLower(o.Place.InstanceName)}, "instance name", fleet.Medium)
 	c.want(fleet.KindHypervisor, 0, key{hypervisorName, inSource(o.Source, o.Place.Hypervisor)}, "hypervisor_hostname", fleet.High)
 	c.want(fleet.KindHypervisor, 1, key{computeHost, inSource(o.Source, o.Place.Host)}, "OS-EXT-SRV-ATTR:host", fleet.High)
 }
@@ -118,6 +126,7 @@ func nodeClaims(c *claims, o *fleet.Node) {
 	if bare != name {
 		c.want(onHost, 1, key{hostName, bare}, "name", fleet.Low)
 	}
+	c.want(fleet.KindDomain, 0, key{domainID, hex(o.Identity.SystemUUID)}, "systemUUID", fleet.High)
 }
 
 func hostClaims(c *claims, o *fleet.Host) {
@@ -129,6 +138,11 @@ func hostClaims(c *claims, o *fleet.Host) {
 	c.want(fleet.KindServer, 0, key{serverID, uuid}, "systemUUID", fleet.High)
 	c.want(fleet.KindServer, 0, key{serverID, swapped(uuid)}, "systemUUID, bytes swapped", fleet.High)
 	c.want(fleet.KindServer, 0, key{serverID, machine}, "machineID", fleet.High)
+	c.want(fleet.KindDomain, 0, key{domainID, uuid}, "DMI uuid", fleet.High)
+	c.want(fleet.KindDomain, 0, key{domainID, swapped(uuid)}, "DMI uuid, bytes swapped", fleet.High)
+	if o.Identity.Virtual != "" {
+		c.want(fleet.KindDomain, 1, key{domainName, short(o.Name)}, "name", fleet.Low)
+	}
 }
 
 // offer and want leave out empty names: what is not told matches nothing.

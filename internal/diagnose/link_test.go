@@ -166,3 +166,66 @@ func TestChainOfACircleEnds(t *testing.T) {
 		t.Errorf("steps: %v", steps)
 	}
 }
+
+func TestTheChainGoesThroughTwoLayersOfVirtualMachines(t *testing.T) {
+	t.Parallel()
+	const size, run, set = `"size":{"vcpus":2,"memoryBytes":1}`, `"run":{"id":null,"cpu":null,"swappedBytes":null,"unit":"m.scope"}`, `"set":{"persistent":true,"autostart":false}`
+	const computeID, serverID = "8d0f6c1e-52a7-4c0e-9b64-3f2a7e15c001", "6c59b812-2d8d-4da5-92d6-6bbe527926d6"
+	disk := func(name string) string {
+		return `"disks":[{"target":"vda","file":"/a","path":{"disks":["` + name + `"]},"tune":{},"kept":{},"readBytesPerSec":null,"writeBytesPerSec":null}]`
+	}
+	lines := []string{
+		`pod kube/p {"namespace":"d","name":"be","node":"w1","run":{"phase":"Running"}}`,
+		`node kube/p {"name":"w1","identity":{"systemUUID":"` + serverID + `"}}`,
+		`server os/a {"id":"` + serverID + `","name":"w1","run":{"status":"ACTIVE"},"place":{"instanceName":"instance-1"}}`,
+		`domain libvirt/compute {"host":"compute","name":"instance-1","uuid":"` + serverID + `","state":"running",` + size + `,` + run + `,` + set + `,` + disk("vda") + `}`,
+		`host host/compute {"name":"compute","identity":{"systemUUID":"` + computeID + `","virtual":"kvm"},"memory":{"totalBytes":0,"availableBytes":null}}`,
+		`disk host/compute {"host":"compute","name":"vda"}`,
+		`domain libvirt/metal {"host":"metal","name":"compute","uuid":"` + computeID + `","state":"running",` + size + `,` + run + `,` + set + `,` + disk("nvme0n1") + `}`,
+		`host host/metal {"name":"metal","memory":{"totalBytes":0,"availableBytes":null}}`,
+		`disk host/metal {"host":"metal","name":"nvme0n1"}`,
+	}
+	w := worldOf(t, lines...)
+	var got []string
+	for _, s := range diagnose.Chain(w.last, fleet.Ref{Kind: fleet.KindPod, Source: "kube/p", Name: "d/be"}) {
+		got = append(got, strings.Repeat(" ", s.Depth)+s.Ref.String()+" by "+s.How)
+	}
+	want := `pod d/be by 
+ node w1 by spec.nodeName
+  server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 by systemUUID
+   domain 6c59b812-2d8d-4da5-92d6-6bbe527926d6 by uuid
+    host compute by its host
+     domain 8d0f6c1e-52a7-4c0e-9b64-3f2a7e15c001 by DMI uuid
+      host metal by its host
+      unit m.scope by scope
+      disk nvme0n1 by file
+    unit m.scope by scope
+    disk vda by file`
+	if diff := cmp.Diff(want, strings.Join(got, "\n")); diff != "" {
+		t.Error(diff)
+	}
+	got = nil
+	for _, l := range diagnose.Above(w.last, fleet.Ref{Kind: fleet.KindDisk, Source: "host/metal", Name: "nvme0n1"}) {
+		got = append(got, l.From.String())
+	}
+	if !slices.Equal(got, []string{"domain " + computeID}) {
+		t.Errorf("on the disk stands %q", got)
+	}
+	// Without UUIDs the names tell, less surely; a physical host of a domain's name is not that domain.
+	for i, line := range lines {
+		lines[i] = strings.NewReplacer(`"systemUUID":"`+computeID+`",`, "", `"uuid":"`+serverID, `"uuid":"22222222-3333-4444-5555-666666666666`).Replace(line)
+	}
+	w = worldOf(t, append(lines, `domain libvirt/compute {"host":"compute","name":"metal","uuid":"","state":"running",`+size+`,`+run+`,`+set+`}`)...)
+	all := strings.Join(linked(w.last), "\n")
+	for _, want := range []string{
+		"server " + serverID + " -> domain 22222222-3333-4444-5555-666666666666 instance name medium",
+		"host compute -> domain " + computeID + " name low",
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no link %s in\n%s", want, all)
+		}
+	}
+	if strings.Contains(all, "host metal -> ") {
+		t.Errorf("a physical host stands on something:\n%s", all)
+	}
+}

@@ -12,7 +12,7 @@ func memoryRules() []Rule {
 		ID: "MEM-01", Title: "memory short", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "MemAvailable under 10 % for 2 min; under 5 %, or 512 MiB where there are 4 GiB and more, at once (heuristic)",
 		Hold:   2 * time.Minute, Clear: 30 * time.Second, Explains: []string{"K8S-03", "MEM-05"},
-		Judge: on(memoryShort),
+		Remedies: []string{"host-swap-on", "swap-on"}, Judge: on(memoryShort),
 	}, {
 		ID: "MEM-02", Title: "swap nearly full", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "netdata swap.conf 90 %; over 50 % only while pages move: used swap alone is history",
@@ -21,7 +21,7 @@ func memoryRules() []Rule {
 		ID: "MEM-03", Title: "swapping", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "pswpin and pswpout of /proc/vmstat, both and over 1 MiB/s; over 10 MiB/s serious (heuristic)",
 		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"MEM-05"},
-		Judge: on(swapping),
+		Remedies: []string{"unit-noswap", "swappiness", "swap-off", "host-swap-off"}, Judge: on(swapping),
 	}, {
 		ID: "MEM-05", Title: "tasks wait for memory", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "/proc/pressure/memory: some avg60 >= 10, full avg10 >= 20 (heuristic); systemd-oomd kills at 60",

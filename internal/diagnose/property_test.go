@@ -92,7 +92,7 @@ func (r random) change(w *world) {
 func uuid(n int) string { return fmt.Sprintf("6c59b8%02x-2d8d-4da5-92d6-6bbe527926%02x", n, n) }
 
 func (r random) object(w *world) fleet.Object {
-	switch r.IntN(13) {
+	switch r.IntN(14) {
 	case 0, 1:
 		return r.server(w)
 	case 2:
@@ -118,8 +118,22 @@ func (r random) object(w *world) fleet.Object {
 		return &fleet.Volume{Source: "kube/p", Name: r.one("v1", "v2"), Phase: r.one("Bound", "Failed", ""), Backing: r.one("hostPath", "csi", ""), Claim: r.one("d/c1", ""), Pinned: r.IntN(3) == 0}
 	case 10:
 		return r.host(w)
+	case 11:
+		return r.domain()
 	}
 	return r.part(w)
+}
+
+func (r random) domain() fleet.Object {
+	host := r.one("h1", "h2")
+	d := &fleet.Domain{
+		Source: "libvirt/" + host, Host: host, Name: r.one("h1", "h2", "instance-1", "instance-2"), UUID: uuid(r.IntN(4)),
+		State: r.one("running", "paused", "shut off", "crashed", "no state"), Reason: r.one("I/O error", "crashed", "booted"), Process: fleet.DomainRun{Unit: r.one("", "m.scope")},
+	}
+	for range r.IntN(3) {
+		d.Disks = append(d.Disks, fleet.DomainDisk{Path: fleet.DiskPath{Disks: []string{r.one("sda", "nvme0n1")}}})
+	}
+	return d
 }
 
 func (r random) server(w *world) fleet.Object {
@@ -130,7 +144,7 @@ func (r random) server(w *world) fleet.Object {
 			Status: r.one("ACTIVE", "SHUTOFF", "SHUTOFF", "SHUTOFF", "ERROR", ""), VMState: r.one("active", "stopped", ""),
 			TaskState: r.one("", "", "", "powering-on"), HostStatus: r.one("UP", "UNKNOWN", ""), Power: fleet.Some(fleet.PowerState(r.IntN(8))),
 		},
-		Place:     fleet.Place{Host: r.one("h1", "h2", ""), Hypervisor: r.one("h1", "h2.lan", "")},
+		Place:     fleet.Place{Host: r.one("h1", "h2", ""), Hypervisor: r.one("h1", "h2.lan", ""), InstanceName: r.one("", "instance-1", "instance-2")},
 		Times:     fleet.ServerTimes{Updated: r.ago(w, time.Hour)},
 		Addresses: []fleet.Address{{IP: r.one("10.0.0.1", "10.0.0.2", "10.0.0.3")}},
 	}

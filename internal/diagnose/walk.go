@@ -49,11 +49,11 @@ func Above(s *fleet.Snapshot, r fleet.Ref) []fleet.Link {
 	all := slices.Collect(s.Down(r))
 	for _, kind := range statedAbove(r.Kind) {
 		for i := range s.Parts {
-			if p := &s.Parts[i]; p.Kind != kind || p.Source != r.Source {
+			if p := &s.Parts[i]; p.Kind != kind || p.Source != r.Source && kind != fleet.KindDomain {
 				continue
 			}
 			for _, o := range s.Parts[i].Facts {
-				for _, l := range stated(o) {
+				for l := range states(o) {
 					if l.To == r {
 						l.From = o.Ref()
 						all = append(all, l)
@@ -86,8 +86,8 @@ func up(s *fleet.Snapshot, r fleet.Ref) iter.Seq[fleet.Link] {
 		if !ok {
 			return
 		}
-		for _, l := range stated(o) {
-			if l.From = r; l.To != (fleet.Ref{}) && !yield(l) {
+		for l := range states(o) {
+			if l.From = r; !yield(l) {
 				return
 			}
 		}
@@ -138,6 +138,8 @@ func statedBy(kind fleet.Kind) []fleet.Kind {
 		return []fleet.Kind{fleet.KindHost}
 	case fleet.KindEvent:
 		return []fleet.Kind{fleet.KindPod, fleet.KindNode, fleet.KindVolume, fleet.KindClaim}
+	case fleet.KindDomain:
+		return []fleet.Kind{fleet.KindUnit, fleet.KindDisk}
 	}
 	return nil
 }
@@ -146,7 +148,7 @@ func statedAbove(kind fleet.Kind) []fleet.Kind {
 	var above []fleet.Kind
 	for _, k := range [...]fleet.Kind{
 		fleet.KindPod, fleet.KindLease, fleet.KindEvent, fleet.KindClaim,
-		fleet.KindDisk, fleet.KindFilesystem, fleet.KindSensor, fleet.KindUnit, fleet.KindSwap,
+		fleet.KindDisk, fleet.KindFilesystem, fleet.KindSensor, fleet.KindUnit, fleet.KindSwap, fleet.KindDomain,
 	} {
 		if slices.Contains(statedBy(k), kind) {
 			above = append(above, k)
@@ -155,7 +157,43 @@ func statedAbove(kind fleet.Kind) []fleet.Kind {
 	return above
 }
 
-// stated returns the links that an object states itself; From is left to the caller, To is empty where it names nothing.
+// states yields the links that an object states itself, without their From.
+func states(o fleet.Object) iter.Seq[fleet.Link] {
+	return func(yield func(fleet.Link) bool) {
+		if d, ok := o.(*fleet.Domain); ok {
+			for _, l := range domainStates(d) {
+				if !yield(l) {
+					return
+				}
+			}
+			return
+		}
+		for _, l := range stated(o) {
+			if l.To != (fleet.Ref{}) && !yield(l) {
+				return
+			}
+		}
+	}
+}
+
+// domainStates are the scope that a domain runs in and the whole disks that its disks are on.
+func domainStates(d *fleet.Domain) (all []fleet.Link) {
+	host := "host/" + d.Host
+	if d.Process.Unit != "" {
+		all = append(all, fleet.Link{To: fleet.Ref{Kind: fleet.KindUnit, Source: host, Name: d.Process.Unit}, How: "scope", Sure: fleet.High})
+	}
+	for i := range d.Disks {
+		for _, name := range d.Disks[i].Path.Disks {
+			to := fleet.Ref{Kind: fleet.KindDisk, Source: host, Name: name}
+			if !slices.ContainsFunc(all, func(l fleet.Link) bool { return l.To == to }) {
+				all = append(all, fleet.Link{To: to, How: "file", Sure: fleet.High})
+			}
+		}
+	}
+	return all
+}
+
+// stated returns the links that an object states itself, of those that state at most two; From is left to the caller, To is empty where it names nothing.
 func stated(o fleet.Object) [2]fleet.Link {
 	switch o := o.(type) {
 	case *fleet.Pod:

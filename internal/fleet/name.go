@@ -7,6 +7,8 @@ func NameOf(o Object) string {
 		return o.Name
 	case *Pod:
 		return o.Name
+	case *Flavor:
+		return o.Name
 	case *Sensor:
 		return o.Host + " " + o.Label
 	case *Disk:

@@ -52,7 +52,7 @@ type Server struct {
 	Tags      []string          `json:"tags,omitempty"`
 	Metadata  map[string]string `json:"metadata,omitempty"`
 	// Actions is Nova's action list, newest first; nil when it was not fetched, which is so for servers that are
-	// ACTIVE and not looked at, empty when there are none. A failed fetch leaves the last list and ActionsErr.
+	// ACTIVE, not locked and not looked at, empty when there are none. A failed fetch leaves the last list and ActionsErr.
 	Actions    []ServerAction `json:"actions,omitzero"`
 	ActionsErr string         `json:"actionsErr,omitempty"`
 }
@@ -92,14 +92,30 @@ type Address struct {
 	Kind string `json:"kind,omitempty"` // Nova: fixed, floating; Kubernetes: InternalIP, ExternalIP, Hostname
 }
 
-// Flavor is the flavor a server was made with; Nova never updates it on existing servers.
+// Flavor is a flavor of a cloud (GET /flavors/detail), or the one a server was made with: that is a copy, which Nova
+// never updates. A copy has no Source.
 type Flavor struct {
-	ID      string            `json:"id,omitempty"`   // before microversion 2.47
-	Name    string            `json:"name,omitempty"` // original_name, since 2.47
+	Source  string            `json:"source,omitempty"`
+	ID      string            `json:"id,omitempty"`   // of a copy: before microversion 2.47
+	Name    string            `json:"name,omitempty"` // of a copy: original_name, since 2.47
 	VCPUs   int               `json:"vcpus,omitempty"`
 	RAMMiB  int               `json:"ramMiB,omitempty"`
 	DiskGiB int               `json:"diskGiB,omitempty"`
 	Extra   map[string]string `json:"extraSpecs,omitempty"`
+}
+
+// Ref of a flavor is its id.
+func (f *Flavor) Ref() Ref { return Ref{KindFlavor, f.Source, f.ID} }
+
+// Health of a flavor is good: Nova tells nothing against any.
+func (f *Flavor) Health() Health { return Health{StateOK, "there"} }
+
+// Made reports whether a server was made with this flavor.
+func (f *Flavor) Made(s *Server) bool {
+	if s.Source != f.Source {
+		return false
+	}
+	return s.Flavor.ID == f.ID || s.Flavor.ID == "" && s.Flavor.Name == f.Name
 }
 
 // Place is where a server runs. All but HostID and Zone are for admins only.

@@ -177,6 +177,20 @@ type DomainSet struct {
 	Autostart  bool `json:"autostart"`
 }
 
+// DomainTune is a limit inside qemu on one disk of a domain (blkdeviotune). What is missing is not limited. Libvirt takes
+// a limit on reads and writes together or one on each, not both.
+type DomainTune struct {
+	ReadBytesSec  Opt[uint64] `json:"readBytesPerSec"`
+	WriteBytesSec Opt[uint64] `json:"writeBytesPerSec"`
+	ReadsSec      Opt[uint64] `json:"readsPerSec"`
+	WritesSec     Opt[uint64] `json:"writesPerSec"`
+	TotalBytesSec Opt[uint64] `json:"totalBytesPerSec"`
+	TotalSec      Opt[uint64] `json:"totalPerSec"` // reads and writes together
+}
+
+// Any reports whether anything is limited.
+func (t DomainTune) Any() bool { return t != DomainTune{} }
+
 // DomainDisk is a disk of a domain.
 type DomainDisk struct {
 	Target  string       `json:"target"` // vda
@@ -185,8 +199,8 @@ type DomainDisk struct {
 	Backing []string     `json:"backing,omitempty"` // the files below it, upper ones first
 	Path    DiskPath     `json:"path"`
 	Error   string       `json:"error,omitempty"` // its block error: "no space", "unspecified error"
-	Tune    IOLimit      `json:"tune"`            // blkdeviotune at work, inside qemu
-	Kept    IOLimit      `json:"kept"`            // blkdeviotune of the stored definition
+	Tune    DomainTune   `json:"tune"`            // blkdeviotune at work, inside qemu
+	Kept    DomainTune   `json:"kept"`            // blkdeviotune of the stored definition
 	Read    Opt[float64] `json:"readBytesPerSec"`
 	Write   Opt[float64] `json:"writeBytesPerSec"`
 }

@@ -107,6 +107,8 @@ func blank(kind fleet.Kind) (fleet.Object, bool) {
 		return new(fleet.ComputeService), true
 	case fleet.KindHypervisor:
 		return new(fleet.Hypervisor), true
+	case fleet.KindFlavor:
+		return new(fleet.Flavor), true
 	case fleet.KindNode:
 		return new(fleet.Node), true
 	case fleet.KindLease:
@@ -137,6 +139,8 @@ func blank(kind fleet.Kind) (fleet.Object, bool) {
 		return new(fleet.KernelEvent), true
 	case fleet.KindKernelLog:
 		return new(fleet.KernelLog), true
+	case fleet.KindDomain:
+		return new(fleet.Domain), true
 	case fleet.KindDeed:
 		return new(fleet.Deed), true
 	}

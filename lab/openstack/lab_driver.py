@@ -66,6 +66,11 @@ class LabDriver(fake.FakeDriver):
         if what in EVENTS:
             self.emit_event(event.LifecycleEvent(uuid, EVENTS[what]))
 
+    def live_migration(self, context, instance, *args, **kwargs):
+        super().live_migration(context, instance, *args, **kwargs)
+        self.instances.pop(instance.uuid, None)  # the stock driver leaves the guest on both hosts
+        self._save()
+
     def get_host_uptime(self):
         return " 10:00:00 up 42 days,  1:23,  0 users,  load average: 0.42, 0.31, 0.25"
 

@@ -30,8 +30,8 @@ const (
 	manyEvents   = 10
 )
 
-// actions reads os-instance-actions of the servers for which it matters: those that are not ACTIVE, those that changed
-// while strata watched, and the one being looked at.
+// actions reads os-instance-actions of the servers for which it matters: those that are not ACTIVE or are locked (only
+// there it stands who locked them), those that changed while strata watched, and the one being looked at.
 type actions struct {
 	*watch
 	users   *users
@@ -47,6 +47,16 @@ type reading struct {
 	open    bool // the newest action had not ended, or the reading failed: look again soon
 	tries   int  // readings in a row that were open
 	at      time.Time
+	first   time.Time // when it was first read with this updated and state
+}
+
+// sameSecond is how long a change may be followed by another one that updated_at, in whole seconds, does not show.
+const sameSecond = 1500 * time.Millisecond
+
+// hasty reports whether a server that changed was read so soon after it that more may follow unseen.
+func (a *actions) hasty(id string) bool {
+	r, ok := a.read[id]
+	return ok && a.changed[id] && r.at.Sub(r.first) < sameSecond
 }
 
 func newActions(w *watch) *actions {
@@ -79,7 +89,7 @@ func (a *actions) due(there map[string]*fleet.Server) []wanting {
 	var all []wanting
 	for id, one := range there {
 		looked := looking && ref == one.Ref()
-		if (looked || one.Run.Status != "ACTIVE" || a.changed[id]) && a.stale(one, looked) {
+		if (looked || one.Run.Status != "ACTIVE" || one.Run.Locked.V || a.changed[id]) && a.stale(one, looked) {
 			all = append(all, wanting{one, looked})
 		}
 	}
@@ -103,6 +113,8 @@ func (a *actions) stale(one *fleet.Server, looked bool) bool {
 	switch {
 	case !ok, !r.updated.Equal(one.Times.Updated), r.state != stateOf(one), looked && !r.deep:
 		return true
+	case a.hasty(one.ID) && time.Since(r.first) >= sameSecond:
+		return true
 	case r.open:
 		return time.Since(r.at) >= min(a.options.Every<<min(r.tries, 6), time.Minute)
 	}
@@ -114,7 +126,7 @@ func (a *actions) stale(one *fleet.Server, looked bool) bool {
 func (a *actions) bring(ctx context.Context, c *gophercloud.ServiceClient, there map[string]*fleet.Server) (more bool, err error) {
 	due := a.due(there)
 	if len(due) == 0 {
-		return false, nil
+		return a.waiting(), nil
 	}
 	began := time.Now()
 	var mu sync.Mutex
@@ -142,7 +154,17 @@ func (a *actions) bring(ctx context.Context, c *gophercloud.ServiceClient, there
 	for _, h := range histories {
 		a.take(h, there)
 	}
-	return more, nil
+	return more || a.waiting(), nil
+}
+
+// waiting reports whether a history must be read again soon.
+func (a *actions) waiting() bool {
+	for id := range a.changed {
+		if a.hasty(id) {
+			return true
+		}
+	}
+	return false
 }
 
 // history is the actions of one server as they were read just now.
@@ -224,6 +246,10 @@ func ended(one fleet.ServerAction) bool {
 func (a *actions) take(h history, there map[string]*fleet.Server) {
 	one := h.server
 	r := reading{updated: one.Times.Updated, state: stateOf(one), deep: h.looked, at: time.Now()}
+	r.first = r.at
+	if before, ok := a.read[one.ID]; ok && before.updated.Equal(r.updated) && before.state == r.state {
+		r.first = before.first
+	}
 	next := *one
 	next.ActionsErr = ""
 	if answer, ok := connect.AnswerOf(h.err); ok && answer.Status == http.StatusNotFound {

@@ -58,6 +58,7 @@ func (w *watch) denied(ctx context.Context, scope string, answer *connect.Answer
 	right := map[string]string{
 		ScopeServices:    "os_compute_api:os-services:list",
 		ScopeHypervisors: "os_compute_api:os-hypervisors:list-detail",
+		ScopeFlavors:     "os_compute_api:os-flavor-access",
 	}[scope]
 	user, project := "USER", "PROJECT"
 	if me, err := w.clients.Whoami(ctx); err == nil {

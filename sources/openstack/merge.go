@@ -32,7 +32,8 @@ func (s *servers) merge(g got) {
 		}
 		before := s.byID[one.ID]
 		next[one.ID] = s.keep(before, one)
-		if before != nil && stateOf(before) != stateOf(one) {
+		// A reboot can be over between two looks: then only updated_at tells.
+		if before != nil && (stateOf(before) != stateOf(one) || !before.Times.Updated.Equal(one.Times.Updated)) {
 			s.actions.changed[one.ID] = true
 		}
 	}
@@ -95,10 +96,11 @@ func (w *watch) unreadable(doing string, count int, which string, err error, com
 
 // state is what makes a change of a server worth a look at its history.
 type state struct {
-	status, vm, task string
-	power            fleet.Opt[fleet.PowerState]
+	status, vm, task, host string
+	power                  fleet.Opt[fleet.PowerState]
+	locked                 bool
 }
 
 func stateOf(one *fleet.Server) state {
-	return state{one.Run.Status, one.Run.VMState, one.Run.TaskState, one.Run.Power}
+	return state{one.Run.Status, one.Run.VMState, one.Run.TaskState, one.Place.Host, one.Run.Power, one.Run.Locked.V}
 }

@@ -1,4 +1,4 @@
-// Package openstack watches one OpenStack cloud: its servers with their action lists, nova services and hypervisors.
+// Package openstack watches one OpenStack cloud: its servers with their action lists, nova services, hypervisors and flavors.
 // It reads only, through a client that lets nothing else out. What the token may not read is missing, not an error of
 // what it may.
 package openstack
@@ -21,6 +21,7 @@ const (
 	ScopeServers     = "servers"
 	ScopeServices    = "services"
 	ScopeHypervisors = "hypervisors"
+	ScopeFlavors     = "flavors"
 )
 
 // wanted is the newest compute microversion that is made use of. An older Nova gets what it has; the same code reads it.
@@ -35,6 +36,7 @@ type Options struct {
 	Full        time.Duration // the whole list of servers; 3 min
 	Services    time.Duration // 10 s
 	Hypervisors time.Duration // 1 min; a look asks each compute host for its uptime
+	Flavors     time.Duration // 1 min
 	// Rarely is for what was not allowed a moment ago; 10 min.
 	Rarely  time.Duration
 	Wishes  *sources.Wishes
@@ -47,6 +49,7 @@ func (o Options) filled() Options {
 	o.Full = or(o.Full, 3*time.Minute)
 	o.Services = or(o.Services, 10*time.Second)
 	o.Hypervisors = or(o.Hypervisors, time.Minute)
+	o.Flavors = or(o.Flavors, time.Minute)
 	o.Rarely = or(o.Rarely, 10*time.Minute)
 	if o.Now == nil {
 		o.Now = time.Now
@@ -75,7 +78,7 @@ type source struct {
 // Name is "openstack/" and the cloud's name.
 func (s *source) Name() string { return s.cloud.Source() }
 
-// Watch keeps three loops going, so that one API that hangs does not make the others late. What a poll learnt is
+// Watch keeps four loops going, so that one API that hangs does not make the others late. What a poll learnt is
 // forgotten when Watch ends.
 func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 	clients := s.cloud.ForReading(s.options.Version)
@@ -83,10 +86,11 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 	w := &watch{
 		source: s, clients: clients, see: oneByOne(see),
 		services: make(chan struct{}, 1), hypervisors: make(chan struct{}, 1), whole: make(chan struct{}, 1),
+		flavors: make(chan struct{}, 1), listed: make(chan struct{}),
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, loop := range []func(context.Context){
-		newServers(w).loop, w.watchServices, w.watchHypervisors,
+		newServers(w).loop, w.watchServices, w.watchHypervisors, w.watchFlavors,
 	} {
 		group.Go(func() error { return guarded(s.Name(), func() { loop(ctx) }) })
 	}
@@ -124,6 +128,9 @@ type watch struct {
 
 	services    chan struct{} // asks for a look at the services
 	hypervisors chan struct{} // asks for a look at the hypervisors
+	flavors     chan struct{} // asks for a look at the flavors
+	listed      chan struct{} // closed once the servers were listed, or could not be
+	told        sync.Once
 	whole       chan struct{} // asks for the whole list of servers: something changed that updated_at does not tell
 }
 

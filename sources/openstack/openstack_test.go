@@ -46,7 +46,7 @@ func start(t *testing.T, c nova.Config) *nova.Cloud {
 
 func quick() Options {
 	return Options{
-		Every: 10 * time.Millisecond, Full: time.Hour, Services: 10 * time.Millisecond, Hypervisors: 10 * time.Millisecond,
+		Every: 10 * time.Millisecond, Full: time.Hour, Services: 10 * time.Millisecond, Hypervisors: 10 * time.Millisecond, Flavors: 10 * time.Millisecond,
 		Rarely: time.Hour, Version: "test",
 	}
 }

@@ -67,6 +67,7 @@ func (s *servers) loop(ctx context.Context) {
 		case 0:
 			nudge(s.services)
 			nudge(s.hypervisors)
+			nudge(s.watch.flavors)
 		case 1:
 			s.since = time.Time{}
 		}
@@ -85,8 +86,10 @@ func (s *servers) look(ctx context.Context) (wait, asked time.Duration) {
 	if err != nil {
 		wait, asked = s.pace.after(err)
 		s.tell(ctx, ScopeServers, s.options.Every, nil, s.trouble("listing servers", err, asked))
+		s.told.Do(func() { close(s.listed) })
 		return wait, asked
 	}
+	s.told.Do(func() { close(s.listed) })
 	if first {
 		// Who looks at a large cloud for the first time should not wait for the histories of its servers.
 		s.tell(ctx, ScopeServers, s.options.Every, s.facts, s.badRows())

@@ -9,17 +9,19 @@ import (
 	"strata/internal/fake/nova"
 )
 
-// guest is a virtual machine on compute, in which a kubelet runs.
+// guest is a virtual machine in which a kubelet runs, on compute until somebody moves it.
 type guest struct {
 	server, node string
-	name         string // of its libvirt domain
-	domain       int    // the number libvirt gave it as it started, 0 while it does not run
+	domain       string // libvirt's name of it
+	host         string // the compute host it is on
 
 	running bool          // its kubelet works
 	died    bool          // with compute; Nova does not know yet
 	cold    bool          // it must boot before it runs
 	bootAt  time.Duration // when that is done; 0 when it does not boot
 	boots   int
+
+	syncAt, strayAt time.Duration // Nova finds that it is off, or on, against its will; 0 when there is nothing to find
 }
 
 // die is the end of a guest that Nova knows nothing of.
@@ -33,7 +35,8 @@ func (g *guest) die() {
 // step makes of the guest what Nova and its hypervisor make of it.
 func (g *guest) step(at time.Duration, run nova.Run, hosted, rebooted bool) {
 	const powered, paused, suspended = 1, 3, 7
-	if rebooted || strings.HasPrefix(run.Task, "reboot") {
+	g.host = run.Host
+	if rebooted || strings.HasPrefix(run.Task, "reboot") || run.Task == "rebuilding" {
 		g.running, g.died, g.cold, g.bootAt = false, false, true, 0
 		if run.Task != "" {
 			return
@@ -64,6 +67,7 @@ type hypervisor struct {
 	rng     *rand.Rand
 
 	bootAt, backAt, checkAt time.Duration // what is still to come after a failure; 0 when it is over
+	off                     bool          // its domain on openstack-host does not run
 }
 
 // fail is a kernel panic: the machine reboots, and nova-compute with it.
@@ -96,7 +100,7 @@ func (h *hypervisor) step(at time.Duration, now time.Time, guests []*guest) erro
 	h.checkAt = 0
 	var off []string
 	for _, g := range guests {
-		if run, ok := h.nova.Run(g.server); ok && g.died && run.State == "active" && run.Task == "" {
+		if run, ok := h.nova.Run(g.server); ok && g.died && run.Host == hostCompute && run.State == "active" && run.Task == "" {
 			off = append(off, g.server)
 		}
 	}

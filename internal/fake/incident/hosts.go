@@ -46,7 +46,7 @@ func newMachines(dir string, now time.Time) ([]*simulated, error) {
 	compute := machine.Compute()
 	compute.State.Up = upFirst
 	workOpenstack(&openstack.State, openstack, load{}, Relief{}, 0)
-	workCompute(&compute.State, load{}, []domain{{workerOneDomain, 1}, {workerTwoDomain, 2}})
+	workCompute(&compute.State, load{}, 2)
 	specs := []machine.Spec{openstack, kubernetes, compute, machine.Controller()}
 	all := make([]*simulated, len(specs))
 	var group errgroup.Group
@@ -89,9 +89,12 @@ func (s *scene) moveMachines(now time.Time, at time.Duration, r Relief) error {
 				state.Temps[name] = base + math.Round(noise)
 			}
 		case s.machines[machineCompute]:
-			workCompute(state, s.load, s.domains())
+			workCompute(state, s.load, s.onCompute())
 		}
 	})
+	if err == nil {
+		err = s.workDomains(next)
+	}
 	if err != nil {
 		return fmt.Errorf("moving machine %s: %w", next.name, err)
 	}
@@ -139,13 +142,13 @@ func workOpenstack(s *machine.State, spec machine.Spec, l load, r Relief, noise 
 	}
 }
 
-// workCompute is the virtual machine of nova-compute with these guests on it, while the host below it works hard.
-func workCompute(s *machine.State, l load, guests []domain) {
-	n := float64(len(guests))
-	workDomains(s, l, guests)
+// workCompute is the virtual machine of nova-compute with so many guests on it, while the host below it works hard.
+func workCompute(s *machine.State, l load, guests int) {
+	n := float64(guests)
+	workWorkers(s, l)
 	s.Busy, s.Steal = 0.02+0.12*n, math.Round(100*(0.01+0.2*l.flow))/100
 	s.Load = [3]float64{loadOf(0.05 + 0.5*n + 3*l.flow*n), loadOf(0.05 + 0.5*n + 2*l.flow*n), loadOf(0.05 + 0.5*n + l.flow*n)}
-	s.Available = uint64(6583-2100*len(guests)) * mib
+	s.Available = uint64(6583-2100*guests) * mib
 	s.IO["vda"] = machine.IO{
 		Reads: 1 + 9*n, Writes: 14 + 40*n, ReadBytes: 99e3 + 600e3*n, WriteBytes: 120e3 + 1.1e6*n,
 		Await: 2*time.Millisecond + time.Duration(30*l.flow*float64(time.Millisecond)), Util: 0.02 + 0.07*n + 0.3*l.flow,

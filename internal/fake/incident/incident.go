@@ -104,10 +104,12 @@ func (w *World) furnish(s *scene, now time.Time) error {
 		return err
 	}
 	s.guests = []*guest{
-		{server: workerOneID, node: workerOne, name: workerOneDomain, domain: 1, running: true},
-		{server: workerTwoID, node: workerTwo, name: workerTwoDomain, domain: 2, running: true},
+		{server: workerOneID, node: workerOne, domain: workerOneDomain, host: hostCompute, running: true},
+		{server: workerTwoID, node: workerTwo, domain: workerTwoDomain, host: hostCompute, running: true},
 	}
-	s.domain = len(s.guests)
+	if err := furnishDomains(s.machines); err != nil {
+		return err
+	}
 	s.compute = &hypervisor{machine: s.machines[machineCompute], nova: s.nova, rng: s.rng}
 	s.cluster = newCluster(s.kube, s.rng, s.pace, s.guests)
 	s.cluster.furnish(now)

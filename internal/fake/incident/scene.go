@@ -24,7 +24,6 @@ type scene struct {
 	machines []*simulated
 	compute  *hypervisor
 	guests   []*guest
-	domain   int // the number libvirt on compute gave last
 	cluster  *cluster
 
 	mu      sync.Mutex
@@ -81,27 +80,41 @@ func (s *scene) run(ctx context.Context, failed func(error)) {
 func (s *scene) step(now time.Time) error {
 	at := s.pace.at(now)
 	relief := s.relief()
-	busy := false
-	for _, g := range s.guests {
-		busy = busy || g.running
-	}
+	relief.LessIO = relief.LessIO || s.domainsLimited()
+	s.hearDomains(at)
+	busy := s.onCompute() > 0
 	want, fails := s.plot.step(at, relief, s.compute.back(), busy)
 	s.load.follow(want, at-s.last)
 	s.last = at
-	if fails {
+	if fails && !s.compute.off {
 		s.compute.fail(at)
 		for _, g := range s.guests {
-			g.die()
+			if g.host == hostCompute {
+				g.die()
+			}
 		}
 	}
 	err := s.compute.step(at, now, s.guests)
 	for _, g := range s.guests {
 		run, _ := s.nova.Run(g.server) // one that was deleted does not run
-		g.step(at, run, s.compute.running(), s.told(g.server))
+		g.step(at, run, run.Host != hostCompute || s.compute.running(), s.told(g.server))
+	}
+	if e := s.moveDomains(at); err == nil {
+		err = e
 	}
 	s.cluster.step(at, now)
 	if e := s.moveMachines(now, at, relief); err == nil {
 		err = e
 	}
 	return err
+}
+
+// onCompute counts the guests that run there.
+func (s *scene) onCompute() (n int) {
+	for _, g := range s.guests {
+		if g.running && g.host == hostCompute {
+			n++
+		}
+	}
+	return n
 }

@@ -6,38 +6,6 @@ import (
 	"strata/internal/fake/machine"
 )
 
-// What libvirt on compute calls the two workers.
-const (
-	workerOneDomain = "instance-0000001c"
-	workerTwoDomain = "instance-0000001d"
-)
-
-// domain is a guest of compute that runs, with the number libvirt gave it.
-type domain struct {
-	name   string
-	number int
-}
-
-// domains are the guests that run. libvirt numbers a domain each time it starts.
-func (s *scene) domains() (all []domain) {
-	for _, g := range s.guests {
-		if !g.running {
-			g.domain = 0
-		}
-	}
-	for _, g := range s.guests {
-		if !g.running {
-			continue
-		}
-		if g.domain == 0 {
-			s.domain++
-			g.domain = s.domain
-		}
-		all = append(all, domain{g.name, g.domain})
-	}
-	return all
-}
-
 // relief is what has been done on openstack-host, as told and as it shows there.
 func (s *scene) relief() Relief {
 	r := s.calm()
@@ -70,24 +38,14 @@ func workGuests(s *machine.State, l load) {
 	}
 }
 
-// workDomains makes the units of compute those of the guests that run on it.
-func workDomains(s *machine.State, l load, guests []domain) {
-	var units []machine.Unit
-	for _, u := range s.Units {
-		if u.Guest == "" {
-			units = append(units, u)
+// workWorkers is what the workers that run on compute do to it.
+func workWorkers(s *machine.State, l load) {
+	for i := range s.Units {
+		if u := &s.Units[i]; u.Guest != "" {
+			u.IO["vda"] = machine.IO{Reads: 9, Writes: 40, ReadBytes: 600e3, WriteBytes: 1.1e6}
+			u.CPU, u.Stall = 0.45+0.3*l.flow, stall(35*l.flow)
 		}
 	}
-	for _, d := range guests {
-		is := machine.Guest(d.number, d.name, 3000+d.number, "vda", 2048*mib, 0)
-		if before := s.GuestUnit(d.name); before != nil && before.Name == is.Name {
-			is = *before
-		}
-		is.IO["vda"] = machine.IO{Reads: 9, Writes: 40, ReadBytes: 600e3, WriteBytes: 1.1e6}
-		is.CPU, is.Stall = 0.45+0.3*l.flow, stall(35*l.flow)
-		units = append(units, is)
-	}
-	s.Units = units
 }
 
 // stall is an I/O pressure in steps that are worth a new file.

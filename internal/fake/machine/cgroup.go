@@ -272,7 +272,11 @@ func (m *Machine) unitFiles(files map[string]string) {
 		proc := fmt.Sprintf("proc/%d/", u.PID)
 		files[proc+"comm"] = u.Command + "\n"
 		files[proc+"cmdline"] = command
-		files[proc+"cgroup"] = "0::/" + strings.TrimPrefix(at, cgroups) + "\n"
+		inside := strings.TrimPrefix(at, cgroups)
+		if u.libvirt() {
+			inside += "/libvirt/emulator"
+		}
+		files[proc+"cgroup"] = "0::/" + inside + "\n"
 		files[proc+"status"] = fmt.Sprintf("Name:\t%s\nPid:\t%d\nVmSwap:\t%8d kB\n", u.Command, u.PID, m.swappedOf(u)/1024)
 	}
 }

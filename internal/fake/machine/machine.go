@@ -4,6 +4,7 @@ package machine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -28,6 +29,7 @@ type Machine struct {
 	written map[string]string // what each file holds
 	systemd manager
 	moved   *sync.Cond // the state was changed
+	virt    virt
 }
 
 // counts is what a kernel counts since boot.
@@ -131,7 +133,8 @@ func (m *Machine) Reboot() error {
 	m.swapAtBoot()
 	m.unlimit()
 	m.systemd.timers = nil
-	if err := m.booting(); err != nil {
+	m.virt.reboot()
+	if err := errors.Join(m.booting(), m.domainFiles()); err != nil {
 		return err
 	}
 	return m.write()
@@ -157,6 +160,7 @@ func (m *Machine) count(d time.Duration) {
 		m.counts.io[disk] = c
 	}
 	m.countUnits(seconds)
+	m.virt.count(seconds)
 }
 
 // add counts what is done in so many seconds.

@@ -28,6 +28,12 @@ func (m *Machine) Program(ctx context.Context, argv ...string) (stdout, stderr [
 		return m.systemctl(argv[1:])
 	case "journalctl":
 		return m.journalctl(argv[1:])
+	case "qemu-img":
+		return m.qemuImg(argv[1:])
+	case "cp":
+		return m.copyDisk(argv[1:])
+	case "df":
+		return m.df(argv[1:])
 	}
 	return nil, nil, 0, fmt.Errorf("starting %q: %w", name, fs.ErrNotExist)
 }

@@ -3,13 +3,14 @@ package nova
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
 )
 
-// action is one entry of a server's os-instance-actions, with its one event.
+// action is one entry of a server's os-instance-actions, with its event, and those that follow when it ends well.
 type action struct {
 	name, request string
 	user          *user // nil when nova acted by itself
@@ -18,6 +19,7 @@ type action struct {
 	updated       time.Time
 	message       string
 	event         string
+	last          []string
 	host          string
 	finished      time.Time
 	err           string
@@ -139,7 +141,15 @@ func (f *Cloud) viewEvents(c *call, a *action) []object {
 			v["details"] = a.err
 		}
 	}
-	return []object{v}
+	all := []object{v}
+	if v["result"] == "Success" {
+		for _, name := range a.last {
+			more := maps.Clone(v)
+			more["event"] = name
+			all = slices.Insert(all, 0, more)
+		}
+	}
+	return all
 }
 
 // act is POST /servers/{id}/action.
@@ -154,16 +164,16 @@ func (f *Cloud) act(c *call) {
 		return
 	}
 	for name, parameters := range body {
-		if name == "os-getConsoleOutput" {
-			answer(c.w, http.StatusOK, object{"output": s.console})
-			return
-		}
 		d, ok := deeds[name]
 		if !ok {
 			fail(c.w, 400, "There is no such action: "+name)
 			return
 		}
 		if f.refuse(c, s, d) {
+			return
+		}
+		if d.name == "console" {
+			f.readConsole(c, s, parameters)
 			return
 		}
 		if !f.do(c, s, d, parameters) {
@@ -186,7 +196,11 @@ func (f *Cloud) refuse(c *call, s *server, d deed) bool {
 		forbidden(c.w, d.policy)
 		return true
 	}
-	if s.locked && role != "admin" && !d.locking {
+	if d.name == "unlock" && s.lock.by == "admin" && role != "admin" {
+		forbidden(c.w, "os_compute_api:os-lock-server:unlock:unlock_override")
+		return true
+	}
+	if s.lock.on && role != "admin" && !d.locking {
 		fail(c.w, 409, "Instance "+s.ID+" is locked")
 		return true
 	}

@@ -65,6 +65,21 @@ func (f *Cloud) SetHostDown(name string, down bool) {
 	f.settle()
 }
 
+// ForceDown is an operator who says that a host is fenced, or is not any more.
+func (f *Cloud) ForceDown(name string, forced bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.compute(name).forced = forced
+}
+
+// Disable is an operator who keeps new servers from a host.
+func (f *Cloud) Disable(name, reason string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h := f.compute(name)
+	h.disabled, h.reason = true, reason
+}
+
 // compute returns the nova-compute of a host, made when it is not there yet.
 func (f *Cloud) compute(name string) *host {
 	for _, h := range f.hosts {

@@ -36,6 +36,9 @@ func (f *Cloud) routes() http.Handler {
 		"GET /os-hypervisors/detail":                     f.listHypervisors,
 		"GET /flavors/detail":                            f.listFlavors,
 		"GET /flavors/{id}":                              f.showFlavor,
+		"GET /flavors/{id}/os-extra_specs":               f.showExtraSpecs,
+		"POST /flavors/{id}/os-extra_specs":              f.setExtraSpecs,
+		"DELETE /flavors/{id}/os-extra_specs/{key}":      f.dropExtraSpec,
 	} {
 		compute.HandleFunc(pattern, f.authenticated(serve))
 	}

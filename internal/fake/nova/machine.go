@@ -50,16 +50,25 @@ var deeds = map[string]deed{
 		name: "resume", policy: "os_compute_api:os-suspend-server:resume", from: []string{"suspended"},
 		task: "resuming", to: "active", event: "compute_resume_instance",
 	},
-	"lock":          {name: "lock", policy: "os_compute_api:os-lock-server:lock", locking: true},
-	"unlock":        {name: "unlock", policy: "os_compute_api:os-lock-server:unlock", locking: true},
-	"os-resetState": {name: "resetState", policy: "os_compute_api:os-admin-actions:reset_state", admin: true, locking: true},
+	"os-migrateLive": {
+		name: "live-migration", policy: "os_compute_api:os-migrate-server:migrate_live", admin: true,
+		from: []string{"active", "paused"}, task: "migrating", event: "conductor_live_migrate_instance",
+	},
+	"evacuate": {
+		name: "evacuate", policy: "os_compute_api:os-evacuate", admin: true, locking: true,
+		from: []string{"active", "stopped", "error"}, task: "rebuilding", event: "conductor_rebuild_server",
+	},
+	"lock":                {name: "lock", policy: "os_compute_api:os-lock-server:lock", locking: true},
+	"unlock":              {name: "unlock", policy: "os_compute_api:os-lock-server:unlock", locking: true},
+	"os-resetState":       {name: "resetState", policy: "os_compute_api:os-admin-actions:reset_state", admin: true, locking: true},
+	"os-getConsoleOutput": {name: "console", policy: "os_compute_api:os-console-output", locking: true},
 }
 
 // hardReboot is reboot with {"type": "HARD"}, which Nova allows from almost everywhere.
 var hardReboot = deed{
 	name: "reboot", policy: "os_compute_api:servers:reboot",
 	from:  []string{"active", "stopped", "paused", "suspended", "error"},
-	tasks: []string{"rebooting", "reboot_started", "rebooting_hard", "resuming", "unpausing", "pausing", "suspending"},
+	tasks: []string{"rebooting", "reboot_pending", "reboot_started", "rebooting_hard", "resuming", "unpausing", "pausing", "suspending"},
 	task:  "rebooting_hard", to: "active", event: "compute_reboot_instance",
 }
 
@@ -68,9 +77,10 @@ func (f *Cloud) do(c *call, s *server, d deed, parameters json.RawMessage) bool 
 	now := f.config.Now()
 	switch d.name {
 	case "lock", "unlock":
-		s.locked, s.updated = d.name == "lock", now
-		f.record(s, d.name, c.token.user, now, "").finish(now, nil)
+		f.setLock(c, s, d.name == "lock", parameters, now)
 		return true
+	case "live-migration", "evacuate":
+		return f.move(c, s, d, parameters, now)
 	case "resetState":
 		return f.resetState(c, s, parameters, now)
 	case "reboot":
@@ -83,16 +93,11 @@ func (f *Cloud) do(c *call, s *server, d deed, parameters json.RawMessage) bool 
 			d = hardReboot
 		}
 	}
-	if !slices.Contains(d.from, s.State) {
-		fail(c.w, 409, fmt.Sprintf("Cannot '%s' instance %s while it is in vm_state %s", d.name, s.ID, s.State))
-		return false
-	}
-	if s.task != "" && !slices.Contains(d.tasks, s.task) {
-		fail(c.w, 409, fmt.Sprintf("Cannot '%s' instance %s while it is in task_state %s", d.name, s.ID, s.task))
+	if !d.allowed(c, s, d.name) {
 		return false
 	}
 	a := f.record(s, d.name, c.token.user, now, d.event)
-	s.task, s.updated, s.due = d.task, now, now.Add(f.config.Delay)
+	s.task, s.on, s.updated, s.due = d.task, s.Host, now, now.Add(f.config.Delay)
 	lost := s.power == 0 && d.name == "stop"
 	s.done = func(at time.Time) {
 		if lost {
@@ -100,11 +105,60 @@ func (f *Cloud) do(c *call, s *server, d deed, parameters json.RawMessage) bool 
 			a.finish(at, errors.New("Instance "+s.ID+" could not be found."))
 			return
 		}
+		if d.to == "active" && d.name != "unpause" && d.name != "resume" {
+			s.console = bootText(s.Name)
+		}
 		s.State, s.power = d.to, powerOf[d.to]
 		a.finish(at, nil)
 	}
 	f.settle()
 	return true
+}
+
+// allowed answers 409 when the state of a server forbids a deed.
+func (d deed) allowed(c *call, s *server, called string) bool {
+	if !slices.Contains(d.from, s.State) {
+		fail(c.w, 409, fmt.Sprintf("Cannot '%s' instance %s while it is in vm_state %s", called, s.ID, s.State))
+		return false
+	}
+	if s.task != "" && d.name != "evacuate" && !slices.Contains(d.tasks, s.task) {
+		fail(c.w, 409, fmt.Sprintf("Cannot '%s' instance %s while it is in task_state %s", called, s.ID, s.task))
+		return false
+	}
+	return true
+}
+
+// setLock locks or unlocks. As in Nova, an owner who locks what is locked changes nothing.
+func (f *Cloud) setLock(c *call, s *server, locked bool, parameters json.RawMessage, now time.Time) {
+	by := "admin"
+	if f.ProjectID(s.Project) == c.token.project.id {
+		by = "owner"
+	}
+	if locked && s.lock.on && by == "owner" {
+		return
+	}
+	var why struct {
+		Reason string `json:"locked_reason"`
+	}
+	if c.minor >= 73 {
+		_ = json.Unmarshal(parameters, &why) // null is no reason
+	}
+	s.lock, s.updated = lock{}, now
+	event := "api_unlock"
+	if locked {
+		s.lock, event = lock{true, by, why.Reason}, "api_lock"
+	}
+	f.record(s, map[bool]string{true: "lock", false: "unlock"}[locked], c.token.user, now, event).finish(now, nil)
+}
+
+// bootText is what a guest writes on its console while it boots.
+func bootText(name string) string {
+	return "[    0.000000] Linux version 5.14.0-503.23.1.el9_5.x86_64\n" +
+		"[    0.000000] Command line: root=/dev/vda1 ro console=ttyS0,115200n8\n" +
+		"[    1.204711] virtio_blk virtio2: [vda] 125829120 512-byte logical blocks\n" +
+		"[    2.871034] XFS (vda1): Mounting V5 Filesystem\n" +
+		"[    6.410220] systemd[1]: Set hostname to <" + name + ">.\n" +
+		"\n" + name + " login: "
 }
 
 func (f *Cloud) resetState(c *call, s *server, parameters json.RawMessage, now time.Time) bool {
@@ -115,6 +169,7 @@ func (f *Cloud) resetState(c *call, s *server, parameters json.RawMessage, now t
 	}
 	// It changes what is written down, not the guest: the power state stays.
 	s.State, s.task, s.done, s.updated = want.State, "", nil, now
+	f.record(s, "resetState", c.token.user, now, "").finish(now, nil)
 	return true
 }
 
@@ -125,7 +180,7 @@ func (f *Cloud) settle() {
 		if s.done == nil || s.due.After(now) {
 			continue
 		}
-		h := f.compute(s.Host)
+		h := f.compute(s.on)
 		if h.down {
 			continue
 		}
@@ -166,6 +221,7 @@ func (f *Cloud) StopTogether(ids ...string) {
 type Run struct {
 	State, Task string // vm_state and task_state
 	Power       int    // power_state
+	Host        string
 }
 
 // Run returns how a server is doing now; false for one that is not there.
@@ -177,7 +233,7 @@ func (f *Cloud) Run(id string) (Run, bool) {
 	if s == nil {
 		return Run{}, false
 	}
-	return Run{State: s.State, Task: s.task, Power: s.power}, true
+	return Run{State: s.State, Task: s.task, Power: s.power, Host: s.Host}, true
 }
 
 // Crash is a guest whose process ended: to Nova the same as a guest that shut itself down.
@@ -200,7 +256,7 @@ func (f *Cloud) PowerOn(id string) {
 
 // Lock locks or unlocks a server.
 func (f *Cloud) Lock(id string, locked bool) {
-	f.change(id, func(s *server, _ time.Time) { s.locked = locked })
+	f.change(id, func(s *server, _ time.Time) { s.lock = lock{locked, "owner", ""} })
 }
 
 // Console sets what os-getConsoleOutput returns.

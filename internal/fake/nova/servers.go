@@ -29,16 +29,24 @@ type server struct {
 	Server
 
 	serial  int
+	made    Flavor // what it was made with
 	task    string // task_state
+	on      string // the host whose nova-compute does the task
 	due     time.Time
 	done    func(at time.Time) // ends the task
 	power   int
-	locked  bool
+	lock    lock
 	updated time.Time
 	launch  time.Time
 	gone    time.Time // when it was deleted
 	actions []*action // oldest first
 	console string
+}
+
+// lock keeps a server from being changed. by is "owner" or "admin", which Nova tells nobody.
+type lock struct {
+	on         bool
+	by, reason string
 }
 
 // AddServer adds a server, with the create action in its history, and returns its id.
@@ -51,13 +59,13 @@ func (f *Cloud) AddServer(one Server) string {
 	one.Host, one.Flavor = or(one.Host, "compute-1"), or(one.Flavor, "m1.medium")
 	one.State = or(one.State, "active")
 	one.Created = or(one.Created, now)
-	f.flavor(one.Flavor)
 	f.compute(one.Host)
 	f.serial++
 	one.Number = or(one.Number, f.serial)
 	s := &server{Server: one, serial: f.serial, updated: one.Created, launch: one.Created.Add(time.Second)}
+	s.made, s.on = *f.flavor(one.Flavor), one.Host
 	s.power = powerOf[one.State]
-	s.console = one.Name + " login: "
+	s.console = bootText(one.Name)
 	f.servers = append(f.servers, s)
 	f.record(s, "create", f.user(one.User), one.Created, "compute__do_build_and_run_instance").finish(s.launch, nil)
 	return one.ID

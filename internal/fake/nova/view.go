@@ -18,6 +18,10 @@ func (s *server) status() string {
 		return "REBOOT"
 	case "rebooting_hard":
 		return "HARD_REBOOT"
+	case "migrating":
+		return "MIGRATING"
+	case "rebuilding":
+		return "REBUILD"
 	}
 	return statusOf[s.State]
 }
@@ -60,7 +64,7 @@ func (f *Cloud) view(c *call, s *server) object {
 }
 
 func (f *Cloud) viewVersioned(c *call, s *server, v object) {
-	flavor := f.flavor(s.Flavor)
+	flavor := s.made
 	v["flavor"] = object{"id": flavor.ID, "links": []any{}}
 	if c.minor >= 47 {
 		v["flavor"] = object{
@@ -69,13 +73,16 @@ func (f *Cloud) viewVersioned(c *call, s *server, v object) {
 		}
 	}
 	if c.minor >= 9 {
-		v["locked"] = s.locked
+		v["locked"] = s.lock.on
 	}
 	if c.minor >= 26 {
 		v["tags"] = []any{}
 	}
 	if c.minor >= 73 {
 		v["locked_reason"] = nil
+		if s.lock.reason != "" {
+			v["locked_reason"] = s.lock.reason
+		}
 	}
 	if c.minor >= 90 || c.minor >= 3 && c.admin() {
 		v["OS-EXT-SRV-ATTR:hostname"] = s.Name
