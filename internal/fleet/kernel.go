@@ -4,26 +4,26 @@ import "time"
 
 // Classes of kernel events.
 const (
-	ClassBoot       = "boot"       // a kernel starts
-	ClassOOM        = "oom"        // the kernel killed a process for memory
-	ClassHung       = "hung-task"  // a task waits, uninterruptible, for minutes
-	ClassLockup     = "lockup"     // a CPU does not come back: soft and hard lockups, RCU stalls
-	ClassPanic      = "panic"      // the end of a boot
-	ClassOops       = "oops"       // the kernel broke and goes on
-	ClassRefcount   = "refcount"   // a use after free that was caught
-	ClassIO         = "io-error"   // a block device failed to read or write
-	ClassNVMe       = "nvme"       // timeouts, resets, a controller that is down
-	ClassATA        = "ata"        // exceptions and resets of a SATA link, SCSI devices that went offline
-	ClassExt4       = "ext4"       // errors of these filesystems
-	ClassXFS        = "xfs"        //
-	ClassBtrfs      = "btrfs"      //
-	ClassReadOnly   = "remount-ro" // a filesystem that cannot be written any more
-	ClassMCE        = "mce"        // machine checks
-	ClassEDAC       = "edac"       // memory errors
-	ClassThermal    = "thermal"    // a CPU slows down for heat, or no more
-	ClassMD         = "md"         // an array lost a disk
-	ClassAER        = "aer"        // PCI Express errors
-	ClassLink       = "link"       // a network card's link
+	ClassBoot     = "boot"       // a kernel starts
+	ClassOOM      = "oom"        // the kernel killed a process for memory
+	ClassHung     = "hung-task"  // a task waits, uninterruptible, for minutes
+	ClassLockup   = "lockup"     // a CPU does not come back: soft and hard lockups, RCU stalls
+	ClassPanic    = "panic"      // the end of a boot
+	ClassOops     = "oops"       // the kernel broke and goes on
+	ClassRefcount = "refcount"   // a use after free that was caught
+	ClassIO       = "io-error"   // a block device failed to read or write
+	ClassNVMe     = "nvme"       // timeouts, resets, a controller that is down
+	ClassATA      = "ata"        // exceptions and resets of a SATA link, SCSI devices that went offline
+	ClassExt4     = "ext4"       // errors of these filesystems
+	ClassXFS      = "xfs"        //
+	ClassBtrfs    = "btrfs"      //
+	ClassReadOnly = "remount-ro" // a filesystem that cannot be written any more
+	ClassMCE      = "mce"        // machine checks
+	ClassEDAC     = "edac"       // memory errors
+	ClassThermal  = "thermal"    // a CPU slows down for heat, or no more
+	ClassMD       = "md"         // an array lost a disk
+	ClassAER      = "aer"        // PCI Express errors
+	ClassLink     = "link"       // a network card's link
 )
 
 // KernelEvent is what a line of a kernel's log means, with its repeats: the same class and subject within ten seconds.
@@ -61,8 +61,8 @@ type KernelLog struct {
 	Reader string `json:"reader,omitempty"` // journalctl or /dev/kmsg; "" when neither can be read
 	// From is when the first line that was read was written; zero when there was none.
 	From    time.Time    `json:"from,omitzero"`
-	Boots   []Boot       `json:"boots,omitempty"` // that the span holds lines of, oldest first
-	Lines   []KernelLine `json:"lines,omitempty"` // the last ones, oldest first
+	Boots   []Boot       `json:"boots,omitempty"`   // that the span holds lines of, oldest first
+	Lines   []KernelLine `json:"lines,omitempty"`   // the last ones, oldest first
 	Dropped int          `json:"dropped,omitempty"` // lines that were lost before they could be read
 	Missing []string     `json:"missing,omitempty"` // what could not be read and why
 }
