@@ -34,6 +34,7 @@ func kernelRules() []Rule {
 	}, {
 		ID: "KRN-PANIC", Title: "kernel panicked", Kind: fleet.KindHost, Severity: fleet.Serious,
 		Source: "kernel/panic.c, of the boot before this one, for a day", Reads: reads, Judge: on(panicked),
+		Explains: []string{"X-01"}, Fold: Fold{Within: rebootWindow},
 	}}
 }
 
