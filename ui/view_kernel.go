@@ -2,7 +2,9 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"strata/internal/fleet"
@@ -54,12 +56,84 @@ func kernelGaps(c *scene) (says []string) {
 	return says
 }
 
+// dmesgView is the raw log of each host: enter follows it.
+func dmesgView() *view {
+	return &view{
+		name: "dmesg", title: "Kernel logs", kinds: []fleet.Kind{fleet.KindKernelLog}, systems: hostSystems, empty: "no kernel log is read", why: kernelGaps,
+		worst: func(o fleet.Object, _ fleet.State) sortKey { return sortKey{str: o.(*fleet.KernelLog).Host} },
+		count: func(c *scene) string { return fmt.Sprintf("%d of %d followed", c.s.Tally(fleet.KindKernelLog)[fleet.StateOK], c.s.Tally(fleet.KindKernelLog).Total()) },
+		columns: []column{
+			{title: "host", width: 12, grow: 1, search: true, cell: of(func(_ *scene, l *fleet.KernelLog) cell { return cell{l.Host, plain} }), key: text(func(l *fleet.KernelLog) string { return l.Host })},
+			{title: "read with", width: 12, drop: 3, search: true, cell: of(func(_ *scene, l *fleet.KernelLog) cell { return cell{or(l.Reader, "nothing"), dim} })},
+			{title: "since", width: 20, drop: 1, cell: of(func(_ *scene, l *fleet.KernelLog) cell { return cell{since(l), dim} })},
+			{title: "boots", width: 5, right: true, drop: 2, cell: of(func(_ *scene, l *fleet.KernelLog) cell { return cell{strconv.Itoa(len(l.Boots)), dim} })},
+			{title: "lost", width: 5, right: true, idle: true, drop: 4, cell: of(func(_ *scene, l *fleet.KernelLog) cell { return cell{positive(l.Dropped), warnInk} })},
+			{title: "last line", width: 20, grow: 5, flash: true, cell: of(func(_ *scene, l *fleet.KernelLog) cell {
+				if len(l.Lines) == 0 {
+					return cell{strings.Join(l.Missing, "; "), warnInk}
+				}
+				return cell{l.Lines[len(l.Lines)-1].Text, dim}
+			})},
+		},
+	}
+}
+
+// since is from when on a log was read.
+func since(l *fleet.KernelLog) string {
+	if l.From.IsZero() {
+		return "no line yet"
+	}
+	return stamp(l.From)
+}
+
+// dmesgPage shows the last lines of a host's kernel log, newest first, as they come.
+func dmesgPage(r fleet.Ref) *pager {
+	return &pager{
+		about: r,
+		title: func(*Model) string { return clean("Kernel log of " + r.Name + ", newest first") },
+		lines: func(m *Model, _ int) (out []line) {
+			l, ok := fleet.Find[*fleet.KernelLog](m.screen.scene.s, r)
+			if !ok {
+				return []line{says(warnInk, "it is gone")}
+			}
+			for _, why := range l.Missing {
+				out = append(out, says(warnInk, clean(why)))
+			}
+			for _, at := range slices.Backward(l.Lines) {
+				out = append(out, kernelLine(at, ""))
+			}
+			return append(out, line{}, says(dim, "read since "+since(l)))
+		},
+	}
+}
+
+// kernelLine draws a line of a log by its priority; marked is the one that is asked about.
+func kernelLine(l fleet.KernelLine, marked string) line {
+	style := plain
+	switch {
+	case l.Text == marked:
+		style = bold
+	case l.Priority <= 3:
+		style = badInk
+	case l.Priority == 4:
+		style = warnInk
+	case l.Priority > 5:
+		style = dim
+	}
+	return line{cells: []cell{{stamp(l.At) + "  ", dim}, {clean(l.Text), style}}}
+}
+
 // kernelPage shows the lines around an event, and the span that was read.
 func kernelPage(r fleet.Ref) *pager {
 	event := func(m *Model) (*fleet.KernelEvent, bool) { return fleet.Find[*fleet.KernelEvent](m.screen.scene.s, r) }
 	return &pager{
 		about: r,
-		title: func(m *Model) string { return "Kernel log around " + m.called(r) },
+		title: func(m *Model) string {
+			if e, ok := event(m); ok {
+				return clean("Kernel log of " + e.Host + " around " + stamp(e.At))
+			}
+			return "Kernel log"
+		},
 		lines: func(m *Model, _ int) []line {
 			e, ok := event(m)
 			if !ok {
@@ -100,22 +174,15 @@ func kernelAround(c *scene, e *fleet.KernelEvent) []line {
 	if !ok {
 		return append(out, line{}, says(plain, clean(e.Line)))
 	}
-	out = append(out, line{}, says(bold, "Lines, by "+or(log.Reader, "nothing any more")+", read since "+stamp(log.From)))
+	out = append(out, line{}, says(bold, "Lines, by "+or(log.Reader, "nothing any more")+", read since "+since(log)))
 	found := 0
 	from, to := e.At.Add(-time.Minute), e.Last.Add(2*time.Minute)
 	for _, l := range log.Lines {
 		if l.At.Before(from) || l.At.After(to) {
 			continue
 		}
-		style := plain
-		switch {
-		case l.Text == e.Line:
-			style = ink
-		case l.Priority > 4:
-			style = dim
-		}
 		found++
-		out = append(out, line{cells: []cell{{stamp(l.At) + "  ", dim}, {clean(l.Text), style}}})
+		out = append(out, kernelLine(l, e.Line))
 	}
 	if found == 0 {
 		out = append(out, line{cells: []cell{{stamp(e.At) + "  ", dim}, {clean(e.Line), ink}}}, says(dim, "the lines around it are not kept any more; c copies the command that shows them there"))

@@ -156,6 +156,6 @@ func views() []*view {
 		serversView(), workView(), temperaturesView(), disksView(), findingsView(), hostsView(), filesystemsView(), eventsView(), auditView(),
 		podsView(), nodesView(), volumesView(), servicesView(), sourcesView(), agentsView(),
 		unitsView(), swapView(),
-		flavorsView(), vmsView(), kernelView(),
+		flavorsView(), vmsView(), kernelView(), dmesgView(),
 	}
 }

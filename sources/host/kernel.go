@@ -18,7 +18,7 @@ const (
 	kernelSoon    = 200 * time.Millisecond // lines that come together are told together
 	kernelPace    = time.Second            // between two tails of the log, at first
 	kernelPaceMax = 16 * time.Second       // and while there is always a new one: a tail is long
-	kernelSilent  = 5 * time.Second        // a journal that holds lines has told one by then
+	kernelSilent  = time.Second            // between two looks at a journal that tells nothing yet
 	kernelAgain   = 10 * time.Minute       // between attempts at a log that cannot be read
 )
 

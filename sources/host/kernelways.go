@@ -93,22 +93,26 @@ func endOf(err error, stderr string) error {
 
 // journalLines takes lines until there is none any more. A journal that shows no line at all may be one that is hidden.
 func (k *kernel) journalLines(ctx context.Context, lines <-chan []byte, talk *sh.Talk) error {
-	silent := time.NewTicker(kernelSilent / 5)
+	silent := time.NewTicker(kernelSilent)
 	defer silent.Stop()
-	resumed, turns := k.after() != "", 0
+	resumed, patience := k.after() != "", 2
+	file := "/log/journal/" + k.at.Word("/etc/machine-id") + "/system.journal"
+	if k.at.Exists("/var"+file) || k.at.Exists("/run"+file) {
+		patience = 30 // a big one on a slow disk
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-silent.C:
-			turns++
+			patience--
 			switch {
 			case hidden(talk.Stderr()) != "":
 				return errNoLog
 			case resumed:
 				k.follows("journalctl") // there was nothing new
 				silent.Stop()
-			case turns == 5:
+			case patience == 0:
 				return fmt.Errorf("the journal has no line of the kernel: it %w", errNoLog)
 			}
 		case b, ok := <-lines:
