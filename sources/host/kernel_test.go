@@ -270,6 +270,7 @@ func TestAChattyKernelCostsLittle(t *testing.T) {
 			t.Errorf("an event was told after %v", took)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		before := tails
 		time.Sleep(time.Hour)
 		synctest.Wait()
@@ -285,5 +286,21 @@ func TestAChattyKernelCostsLittle(t *testing.T) {
 		}
 		cancel()
 		<-ended
+	})
+}
+
+// The real /dev/kmsg, where it may be read: a read that waits for a line ends with its context.
+func TestTheRingOfThisMachine(t *testing.T) {
+	t.Parallel()
+	if file, err := os.Open("/dev/kmsg"); err != nil {
+		t.Skip(err)
+	} else if _, err = file.Read(make([]byte, 16<<10)); err != nil {
+		t.Skip(err)
+	} else {
+		_ = file.Close()
+	}
+	w := watchKernel(t, "", way{"/dev/kmsg", kmsg("/dev/kmsg")})
+	w.until("its lines", func(_ []*fleet.KernelEvent, log *fleet.KernelLog, err error) bool {
+		return err == nil && log != nil && log.Reader == "/dev/kmsg" && len(log.Lines) > 0 && log.From.Before(time.Now())
 	})
 }
