@@ -252,18 +252,13 @@ func (e *engine) aroundOf(s *fleet.Snapshot, at sourceKind, near map[id]struct{}
 	if len(rules) == 0 {
 		return
 	}
-	for i := range s.Parts {
-		p := &s.Parts[i]
-		if p.Source != at.source {
+	for _, rule := range rules {
+		p, ok := s.Part(at.source, e.rules[rule].Kind.Scope())
+		if !ok {
 			continue
 		}
-		for _, rule := range rules {
-			if e.rules[rule].Kind != p.Kind {
-				continue
-			}
-			for _, o := range p.Facts {
-				near[id{rule, o.Ref()}] = struct{}{}
-			}
+		for _, o := range p.Facts {
+			near[id{rule, o.Ref()}] = struct{}{}
 		}
 	}
 }
