@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -155,7 +156,7 @@ func (k *kernel) lost(n uint64) {
 func (k *kernel) restart() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.log = klog.NewLog(k.source, k.host)
+	k.log, k.cursor = klog.NewLog(k.source, k.host), ""
 	k.fresh, k.all = true, true
 }
 
@@ -182,7 +183,7 @@ func (k *kernel) forget() {
 func (k *kernel) blind() {
 	k.mu.Lock()
 	k.fresh, k.all = true, true
-	why := k.missing[0]
+	why := strings.Join(k.missing, "; ")
 	k.mu.Unlock()
 	k.notes.set("kernel", "kernel log: "+why)
 	poke(k.moved)

@@ -151,6 +151,20 @@ func TestAJournalThatEndsIsReadOn(t *testing.T) {
 	})
 }
 
+// A cursor of a journal that is gone leads nowhere: all is read anew.
+func TestAJournalThatIsGoneIsReadAnew(t *testing.T) {
+	t.Parallel()
+	mark := filepath.Join(t.TempDir(), "gone")
+	w := watchKernel(t, "", program(`
+		case "$*" in
+		*--after-cursor=c1*) touch `+mark+`; echo "Failed to seek to cursor: Invalid argument" >&2; exit 1 ;;
+		*) if test -e `+mark+`; then line 9 "I/O error, dev vda, sector 2"; exec sleep 60; fi; line 1 "I/O error, dev sda, sector 1" ;;
+		esac`))
+	w.until("the lines of the new one alone", func(events []*fleet.KernelEvent, log *fleet.KernelLog, err error) bool {
+		return err == nil && log != nil && len(events) == 1 && has(events, fleet.ClassIO, "vda") != nil
+	})
+}
+
 // A journal that may not be read, and no kmsg either: nothing fails, and what to do about it is said.
 func TestWithoutRightsThereIsNoLog(t *testing.T) {
 	t.Parallel()
