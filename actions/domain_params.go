@@ -29,19 +29,19 @@ func limitParams() []Param {
 			if !disk.Tune.Any() {
 				is = tuneOf(disk.Kept)
 			}
-			all := []string{RateWord(of(is))}
+			all := []string{rateWord(of(is))}
 			if of(is) > 0 {
 				all = append(all, noLimit)
 			}
 			if more != nil {
 				if now := more(disk); now.OK && now.V >= 2e5 {
-					all = append(all, RateWord(uint64(now.V/2/1e5)*1e5)) // half of what it does now
+					all = append(all, rateWord(uint64(now.V/2/1e5)*1e5)) // half of what it does now
 				}
 			}
 			return all
 		}}
 	}
-	const bytes, iops = "bytes per second, such as 2M (2,000,000) or 2Mi; none is no limit", "operations per second; none is no limit"
+	const bytes, iops = "bytes per second, such as 2M (2,000,000); none is no limit", "operations per second; none is no limit"
 	return []Param{
 		{Name: "disk", Help: "the disk, as the domain has it: vda", Suggest: diskTargets},
 		value("read", bytes, func(t connect.LibvirtTune) uint64 { return t.ReadBytes }, func(d *fleet.DomainDisk) fleet.Opt[float64] { return d.Read }),
@@ -59,9 +59,9 @@ func newDomainLimit(r fleet.Ref, args Args) (Action, error) {
 	for name, into := range map[string]*uint64{
 		"read": &t.ReadBytes, "write": &t.WriteBytes, "total": &t.TotalBytes, "reads": &t.ReadIOPS, "writes": &t.WriteIOPS, "ops": &t.TotalIOPS,
 	} {
-		n, err := parseRate(args[name])
+		n, err := parseRate(name, args[name])
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, err
 		}
 		*into = n
 	}
@@ -79,34 +79,27 @@ func newDomainLimit(r fleet.Ref, args Args) (Action, error) {
 	return a, nil
 }
 
-// parseRate reads a number with K, M, G (thousands) or Ki, Mi, Gi; "none" is zero.
-func parseRate(text string) (uint64, error) {
-	if text == noLimit || text == "" {
-		return 0, nil
-	}
-	digits := strings.TrimRight(text, "kKmMgGi")
-	factor, known := map[string]uint64{
-		"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30,
-	}[strings.ToLower(text[len(digits):])]
-	n, err := strconv.ParseUint(digits, 10, 64)
+// parseRate reads a limit: zero is none, which is what libvirt takes zero for.
+func parseRate(param, text string) (uint64, error) {
+	n, err := parseLimit(param, text)
 	switch {
-	case err != nil || !known || n > 1<<62/factor:
-		return 0, fmt.Errorf("%q is no rate: a whole number, with K, M, G, Ki, Mi or Gi, or none", text)
-	case n == 0:
-		return 0, fmt.Errorf("0 would be taken as no limit: say none")
+	case err != nil:
+		return 0, err
+	case !n.OK || n.V == connect.Infinity:
+		return 0, nil
+	case n.V == 0:
+		return 0, fmt.Errorf("%s=0 would be taken for no limit: say none", param)
 	}
-	return n * factor, nil
+	return n.V, nil
 }
 
-// RateWord is a rate as the params of limits take it, exactly: 2M (2,000,000), 200Mi, none for 0.
-func RateWord(n uint64) string {
+// rateWord is a rate as parseRate reads it, exactly: 2M, 209715200, none for 0.
+func rateWord(n uint64) string {
 	switch {
 	case n == 0:
 		return noLimit
 	case n%1e6 == 0:
 		return strconv.FormatUint(n/1e6, 10) + "M"
-	case n%(1<<20) == 0:
-		return strconv.FormatUint(n>>20, 10) + "Mi"
 	case n%1e3 == 0:
 		return strconv.FormatUint(n/1e3, 10) + "K"
 	}
@@ -128,7 +121,7 @@ func tuneText(t connect.LibvirtTune) string {
 		{"read+write", " ops/s", t.TotalIOPS},
 	} {
 		if v.value > 0 {
-			parts = append(parts, v.name+" "+RateWord(v.value)+v.unit)
+			parts = append(parts, v.name+" "+decimal(float64(v.value))+v.unit)
 		}
 	}
 	if len(parts) == 0 {

@@ -267,7 +267,7 @@ func TestALimitIsSetAndTakenBackExactly(t *testing.T) {
 		args Args
 	}{
 		"live":          {plainDomain, Args{"write": "2M", "for": "live"}},
-		"kept":          {plainDomain, Args{"read": "1Mi", "for": "kept"}},
+		"kept":          {plainDomain, Args{"read": "1048576", "for": "kept"}},
 		"both":          {plainDomain, Args{"write": "3M", "read": "2M", "ops": "none", "for": "both"}},
 		"live of nova":  {novaDomain, Args{"total": "none", "write": "2M"}},
 		"none of all":   {plainDomain, Args{"ops": "none", "for": "both"}},

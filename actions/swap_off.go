@@ -79,7 +79,7 @@ func (t turn) off(s *fleet.Snapshot, areas []*fleet.SwapArea, target fleet.Ref) 
 	if moves {
 		p.Command = append([]string{"swapoff"}, p.Command...)
 		p.Effects = []string{
-			sizeText(used) + " move from swap back to memory, which takes seconds to minutes; aborting stops it there and leaves the area on with what is left",
+			sizeText(used) + " move from swap back to memory, which takes seconds to minutes; aborting stops it once the kernel is done with the process at hand, and leaves the area on with what is left then",
 			"while it runs SwapTotal shrinks with it: percentages of swap mean nothing",
 		}
 	} else if p.Command = bootArgv(all, true); p.Command == nil {
@@ -237,7 +237,7 @@ func (w *swapping) off(ctx context.Context, path string) error {
 	for {
 		select {
 		case <-ticks.C:
-			w.tell(path)
+			w.tell(ctx, path)
 		case e := <-end:
 			return w.judge(ctx, path, e.r, e.err, killed)
 		}
@@ -245,13 +245,17 @@ func (w *swapping) off(ctx context.Context, path string) error {
 }
 
 // tell says how much is left.
-func (w *swapping) tell(path string) {
+func (w *swapping) tell(ctx context.Context, path string) {
 	left, err := w.used()
 	if err != nil || w.began == 0 {
 		return
 	}
 	share := 1 - min(1, float64(left)/float64(w.began))
-	w.say(Step{Says: fmt.Sprintf("%s: %s of %s left", path, sizeText(left), sizeText(w.began)), Share: fleet.Some(share)})
+	says := fmt.Sprintf("%s: %s of %s left", path, sizeText(left), sizeText(w.began))
+	if ctx.Err() != nil {
+		says += "; stopping when the kernel is done with the process at hand"
+	}
+	w.say(Step{Says: says, Share: fleet.Some(share)})
 }
 
 // judge says what came of a swapoff. The kernel's list counts, not the exit code alone: killed, it leaves the area on.

@@ -11,7 +11,16 @@ import (
 type Wishes struct {
 	mu     sync.Mutex
 	looked fleet.Ref
+	read   fleet.Ref
+	log    LogWish
 	wake   map[string]chan struct{}
+}
+
+// LogWish is a log that somebody reads.
+type LogWish struct {
+	Pod       fleet.Ref
+	Container string // "" is the one that kubectl would take
+	Previous  bool   // of the container that ended before the one there is now
 }
 
 // NewWishes returns wishes without any.
@@ -39,6 +48,59 @@ func (w *Wishes) Looking(source string) (fleet.Ref, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.looked, w.looked.Source == source && source != ""
+}
+
+// Follow tells which log is being read; the zero LogWish is none.
+func (w *Wishes) Follow(l LogWish) {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	before := w.log
+	w.log = l
+	w.mu.Unlock()
+	w.changed(before.Pod, l.Pod, before != l)
+}
+
+// Following returns the log being read if its pod belongs to that source.
+func (w *Wishes) Following(source string) (LogWish, bool) {
+	if w == nil {
+		return LogWish{}, false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log, w.log.Pod.Source == source && source != ""
+}
+
+// Read tells of which object the manifest is being read; the zero Ref is none.
+func (w *Wishes) Read(r fleet.Ref) {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	before := w.read
+	w.read = r
+	w.mu.Unlock()
+	w.changed(before, r, before != r)
+}
+
+// Reading returns the object whose manifest is being read if it belongs to that source.
+func (w *Wishes) Reading(source string) (fleet.Ref, bool) {
+	if w == nil {
+		return fleet.Ref{}, false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.read, w.read.Source == source && source != ""
+}
+
+// changed wakes the sources of what is no longer wished for and of what now is.
+func (w *Wishes) changed(before, now fleet.Ref, is bool) {
+	for _, source := range [...]string{before.Source, now.Source} {
+		if is && source != "" {
+			w.Refresh(source)
+		}
+	}
 }
 
 // Refresh asks a source to look now.

@@ -11,7 +11,7 @@ import (
 
 // detailPage shows everything known of an object: what is found about it, its history, its events, all of its fields.
 func detailPage(r fleet.Ref) *pager {
-	return &pager{
+	p := &pager{
 		about: r,
 		title: func(m *Model) string { return m.called(r) },
 		lines: func(m *Model, w int) []line {
@@ -26,11 +26,16 @@ func detailPage(r fleet.Ref) *pager {
 			if s, ok := o.(*fleet.Server); ok {
 				out = append(out, history(s)...)
 			}
+			out = append(out, describe(m, o)...)
 			out = append(out, eventsOn(c, r)...)
 			return append(append(out, line{}, says(bold, "Fields")), fields(o)...)
 		},
 		copies: func(*Model) string { return r.Name },
 	}
+	if r.Kind == fleet.KindPod {
+		p.reads = r
+	}
+	return p
 }
 
 func foundOn(c *scene, r fleet.Ref) (out []line) {

@@ -186,7 +186,7 @@ func sourceHealth(c *scene, room bool) *pen {
 		for ; i < len(c.s.Parts) && c.s.Parts[i].Source == source; i++ {
 			part := &c.s.Parts[i]
 			counts = counts || !part.Unconfigured
-			if part.Failing() && (since.IsZero() || part.ErrAt.Before(since)) {
+			if part.Failing() && !part.Unconfigured && (since.IsZero() || part.ErrAt.Before(since)) {
 				since = part.ErrAt
 			}
 			// Slow scopes, such as filesystems, show their age in their panes; what is pushed has none.

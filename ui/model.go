@@ -25,7 +25,10 @@ type Options struct {
 	Look    func(fleet.Ref)
 	Refresh func(source string)
 	// Shell makes a shell on the machine of that name; an error says why there is none.
-	Shell   func(machine string) (tea.ExecCommand, error)
+	Shell func(machine string) (tea.ExecCommand, error)
+	// Follow wishes for the log of a pod's container ("" is the usual one), Read for an object's manifest; zero Refs for none.
+	Follow  func(pod fleet.Ref, container string, previous bool)
+	Read    func(fleet.Ref)
 	Version string
 	Mouse   bool
 }
@@ -60,7 +63,8 @@ type screen struct {
 	cached string
 	dirty  bool
 	pause  time.Duration // before the next snapshot is taken
-	body   []string      // the lines between header and footer, while only the clock moves
+	wished wished
+	body   []string // the lines between header and footer, while only the clock moves
 }
 
 // place is where the reader was, for going back.
@@ -133,6 +137,7 @@ func (m *Model) await() tea.Cmd {
 
 // Update is Bubble Tea's.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	defer m.wish()
 	m.screen.dirty = true
 	if _, isData := msg.(snapshotMsg); !isData {
 		m.screen.body = nil

@@ -50,11 +50,21 @@ type pager struct {
 	flip    func()                // what "y" does
 	about   fleet.Ref             // whose page it is, if it is an object's
 	pick    bool                  // lines are picked with the cursor
+	tail    bool                  // the end is shown, until somebody scrolls up
+	follows *follow               // the log it wants read
+	reads   fleet.Ref             // the object whose manifest it wants read
+	own
 	top     int
 	cursor  int // the line picked, before wrapping
 	height  int
 	targets []fleet.Ref
 	from    []int // which line each drawn one came from
+}
+
+// own is what a page has of keys of its own.
+type own struct {
+	keys func(m *Model, k string) bool // reports whether the key was one of them
+	hint string                        // for the footer
 }
 
 func (p *pager) draw(m *Model, w, h int) []string {
@@ -70,6 +80,9 @@ func (p *pager) draw(m *Model, w, h int) []string {
 	if p.pick {
 		first := slices.Index(p.from, p.cursor)
 		p.top = max(min(p.top, first), first-p.height+1)
+	}
+	if p.tail {
+		p.top = len(lines)
 	}
 	p.top = max(0, min(p.top, len(lines)-p.height))
 	shown := lines[min(p.top, len(lines)):]
@@ -90,6 +103,9 @@ func (p *pager) foot(t *Theme) string {
 	if p.pick {
 		foot += "  enter go there"
 	}
+	if p.hint != "" {
+		foot += "  " + p.hint
+	}
 	if p.flip != nil {
 		foot += "  y JSON or YAML"
 	} else if p.about != (fleet.Ref{}) {
@@ -103,7 +119,11 @@ func (p *pager) scroll(by int) {
 		p.cursor = max(0, min(p.cursor+by, len(p.targets)-1))
 		return
 	}
-	p.top = max(0, min(p.top+by, len(p.from)-p.height))
+	last := max(0, len(p.from)-p.height)
+	p.top = max(0, min(p.top+by, last))
+	if p.follows != nil {
+		p.tail = p.top == last
+	}
 }
 
 func (p *pager) wheel(b tea.MouseButton) {
@@ -116,6 +136,10 @@ func (p *pager) wheel(b tea.MouseButton) {
 }
 
 func (p *pager) key(m *Model, k string) tea.Cmd {
+	if p.keys != nil && p.keys(m, k) {
+		p.tail = p.follows != nil
+		return nil
+	}
 	switch k {
 	case "esc", "q":
 		m.close()
@@ -177,6 +201,10 @@ func (p *pager) other(m *Model, k string) tea.Cmd {
 		m.open(detailPage(p.about))
 	case "x":
 		m.open(chainPage(p.about))
+	case "l":
+		if p.about.Kind == fleet.KindPod {
+			m.open(logPage(p.about))
+		}
 	case "y":
 		m.open(rawPage(p.about))
 	case "m":

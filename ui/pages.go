@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -51,36 +52,69 @@ func helpPage() *pager {
 	}
 }
 
-// rawPage shows an object as strata holds it, as JSON or YAML.
+// rawPage shows an object as strata holds it, as JSON or YAML. Of Kubernetes it shows the manifest once that was read.
 func rawPage(r fleet.Ref) *pager {
-	asYAML := false
-	source := func(m *Model) string {
-		o, ok := m.screen.scene.s.Get(r)
-		if !ok {
-			return "it is gone"
-		}
-		b, err := json.MarshalIndent(o, "", "  ")
-		if err == nil && asYAML {
-			b, err = yaml.JSONToYAML(b)
-		}
-		if err != nil {
-			return "writing it out: " + err.Error()
-		}
-		return string(b)
-	}
-	return &pager{
-		title: func(*Model) string {
-			return map[bool]string{false: "JSON", true: "YAML"}[asYAML] + " of " + clean(r.String())
-		},
-		lines: func(m *Model, _ int) (out []line) {
-			for l := range strings.Lines(source(m)) {
-				out = append(out, says(plain, strings.TrimRight(l, "\n")))
+	of := strings.HasPrefix(r.Source, "kube/")
+	asYAML := of
+	p := &pager{
+		title: func(m *Model) string {
+			title := map[bool]string{false: "JSON", true: "YAML"}[asYAML] + " of " + clean(r.String())
+			if of && manifestOf(m, r) == nil {
+				title += ", as strata knows it"
 			}
-			return out
+			return title
 		},
-		copies: source,
-		flip:   func() { asYAML = !asYAML },
+		flip: func() { asYAML = !asYAML },
 	}
+	if of {
+		p.reads = r
+	}
+	source := func(m *Model) string { return raw(m, r, asYAML) }
+	p.copies = source
+	p.lines = func(m *Model, _ int) (out []line) {
+		for l := range strings.Lines(source(m)) {
+			out = append(out, says(plain, strings.TrimRight(l, "\n")))
+		}
+		for x := range fleet.All[*fleet.Manifest](m.screen.scene.s, fleet.KindManifest) {
+			if x.About == r && x.Error != "" {
+				out = append([]line{says(warnInk, x.Error), {}}, out...)
+			}
+		}
+		return out
+	}
+	return p
+}
+
+// manifestOf returns an object's manifest if it was read.
+func manifestOf(m *Model, r fleet.Ref) *fleet.Manifest {
+	for x := range fleet.All[*fleet.Manifest](m.screen.scene.s, fleet.KindManifest) {
+		if x.About == r && x.Text != "" {
+			return x
+		}
+	}
+	return nil
+}
+
+// raw is an object as text.
+func raw(m *Model, r fleet.Ref, asYAML bool) string {
+	var b []byte
+	var err error
+	if x := manifestOf(m, r); x != nil {
+		var room bytes.Buffer
+		err = json.Indent(&room, []byte(x.Text), "", "  ")
+		b = room.Bytes()
+	} else if o, ok := m.screen.scene.s.Get(r); ok {
+		b, err = json.MarshalIndent(o, "", "  ")
+	} else {
+		return "it is gone"
+	}
+	if err == nil && asYAML {
+		b, err = yaml.JSONToYAML(b)
+	}
+	if err != nil {
+		return "writing it out: " + err.Error()
+	}
+	return string(b)
 }
 
 // cardPage is a finding's card: verdict, evidence on one clock, what is missing, what to do.

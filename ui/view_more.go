@@ -156,6 +156,7 @@ func views() []*view {
 		serversView(), workView(), temperaturesView(), disksView(), findingsView(), hostsView(), filesystemsView(), eventsView(), auditView(),
 		podsView(), nodesView(), volumesView(), servicesView(), sourcesView(), agentsView(),
 		unitsView(), swapView(),
-		flavorsView(), vmsView(), kernelView(), dmesgView(),
+		flavorsView(), vmsView(),
+		workloadsView(), appsView(), kernelView(), dmesgView(),
 	}
 }

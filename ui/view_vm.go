@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"strata/actions"
 	"strata/internal/fleet"
 )
 
@@ -110,7 +109,7 @@ func limitsWord(names []string, bytes, ops []fleet.Opt[uint64]) string {
 	var says []string
 	for i, n := range bytes {
 		if n.OK {
-			says = append(says, names[i]+" "+actions.RateWord(n.V)+"B/s")
+			says = append(says, names[i]+" "+bytesASecond(float64(n.V)))
 		}
 	}
 	for i, n := range ops {

@@ -69,7 +69,7 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindFlavor) {
 		a.addClouds(at.openstack, c, wanted(fleet.KindFlavor))
 	}
-	if wanted(fleet.KindNode, fleet.KindLease, fleet.KindPod, fleet.KindEvent, fleet.KindVolume, fleet.KindClaim) {
+	if wanted(fleet.KindNode, fleet.KindLease, fleet.KindPod, fleet.KindEvent, fleet.KindVolume, fleet.KindClaim, fleet.KindWorkload, fleet.KindApp) {
 		a.addClusters(at.kube)
 	}
 	if wanted(hostKinds()...) {
@@ -135,7 +135,8 @@ func (a *assembly) addClusters(where connect.KubeSearch) {
 		a.absent = append(a.absent, fleet.Observation{Source: "kube", Err: connect.KubeTrouble(looked)})
 	}
 	for _, cluster := range a.clusters {
-		a.add(kube.New(cluster, kube.Options{Agent: userAgent()}), "nodes", "leases", "pods", "events", "volumes", "claims")
+		a.add(kube.New(cluster, kube.Options{Agent: userAgent(), Wishes: a.wishes}), "nodes", "leases", "pods", "events", "volumes", "claims",
+			"workloads/deployments", "workloads/statefulsets", "workloads/daemonsets", "apps")
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"strata/internal/config"
 	"strata/internal/connect"
 	"strata/internal/fleet"
+	"strata/sources"
 	"strata/ui"
 )
 
@@ -81,7 +82,9 @@ func (p *program) open(ctx context.Context, t *terminal, c config.Config, why st
 	defer h.putDown()
 	model := ui.New(ctx, ui.Options{
 		Store: a.store, Theme: ui.NewTheme(c.UI.ASCII || p.onlyASCII(), p.profile() <= colorprofile.ANSI), Title: a.title(), Runner: h.runner, ReadOnly: why,
-		Look: a.wishes.Look, Refresh: a.wishes.Refresh, Shell: p.shell(a.machines, a.remotes), Version: versionOf().Version, Mouse: c.UI.Mouse,
+		Look: a.wishes.Look, Refresh: a.wishes.Refresh, Read: a.wishes.Read, Follow: func(pod fleet.Ref, container string, previous bool) {
+			a.wishes.Follow(sources.LogWish{Pod: pod, Container: container, Previous: previous})
+		}, Shell: p.shell(a.machines, a.remotes), Version: versionOf().Version, Mouse: c.UI.Mouse,
 	})
 	looked := make(chan struct{})
 	go func() {

@@ -29,6 +29,9 @@ func columnsOf(kind fleet.Kind) []column {
 	case fleet.KindDomain:
 		return domainColumns()
 	}
+	if kind == fleet.KindWorkload || kind == fleet.KindApp {
+		return workColumns(kind)
+	}
 	return kubeColumns(kind)
 }
 

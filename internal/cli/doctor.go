@@ -179,6 +179,8 @@ func (r *report) addScopes(subject *of, s *fleet.Snapshot, source string, all []
 		}
 		name := "reads " + one.scope
 		switch {
+		case one.err == "" && one.part != nil && one.part.Unconfigured:
+			subject.add(fine, name, one.part.Err, "")
 		case one.err == "":
 			r.seen++
 			subject.add(fine, name, fmt.Sprintf("%d seen", count(s, source, one.scope)), "")

@@ -24,6 +24,8 @@ func kindTable() []kindWord {
 		{fleet.KindFlavor, []string{"flavors", "flavor"}},
 		{fleet.KindNode, []string{"nodes", "node"}},
 		{fleet.KindPod, []string{"pods", "pod"}},
+		{fleet.KindWorkload, []string{"workloads", "workload"}},
+		{fleet.KindApp, []string{"apps", "app", "applications"}},
 		{fleet.KindEvent, []string{"events", "event"}},
 		{fleet.KindVolume, []string{"volumes", "volume", "pv", "pvs"}},
 		{fleet.KindClaim, []string{"claims", "claim", "pvc", "pvcs"}},

@@ -139,7 +139,7 @@ func answers(s *fleet.Snapshot, want []awaited, waited time.Duration) []answer {
 		if a.part == nil {
 			a.err = fmt.Sprintf("no answer within %s", waited)
 			a.fix = "give it longer with --wait, or see strata doctor"
-		} else {
+		} else if !a.part.Unconfigured || a.part.Scope == "" {
 			a.err, a.fix = a.part.Err, a.part.Fix
 		}
 		all = append(all, a)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"strata/internal/fake/kube"
 )
 
 // Whatever could write is made in one function, which a read-only cockpit does not call.
@@ -130,6 +132,47 @@ func TestAReadOnlyCockpitWritesNothingWhateverIsPressed(t *testing.T) {
 				t.Error("a read-only cockpit made an audit log")
 			}
 		})
+	}
+}
+
+func TestAReadOnlyCockpitReadsLogsAndManifestsWithGetAlone(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	w := configured(t, home)
+	all := w.kube.Pods()
+	pod := all[slices.IndexFunc(all, func(p kube.Pod) bool { return strings.HasPrefix(p.Name, "web") })]
+	w.kube.Log(pod.Namespace, pod.Name, "main", "a line of the log")
+	s := open(t, sessionOptions{home: home}, "watch", "--no-host")
+	s.await("the pod", func(screen string) bool { return strings.Contains(screen, pod.Name) })
+	s.press(":pods\r")
+	s.await("the pane of pods", func(screen string) bool { return strings.Contains(screen, "NAMESPACE") })
+	s.press("/" + pod.Name + "\r")
+	s.await("no other pod", func(screen string) bool { return strings.Contains(screen, "(1)") })
+	s.press("l")
+	s.await("its log", func(screen string) bool { return strings.Contains(screen, "a line of the log") })
+	s.press("\x1b")
+	s.await("the table", func(screen string) bool { return !strings.Contains(screen, "a line of the log") })
+	s.press("y")
+	s.await("its manifest", func(screen string) bool { return strings.Contains(screen, "kind: Pod") })
+	for _, keys := range []string{"\x1b", "m", "d", "F", "\ry", ":nodes\r", "mc", "md", "mt", "\ry", ":workloads\r", "mr", "ms", "\ry"} {
+		s.press(keys)
+	}
+	s.await("the reason", func(screen string) bool {
+		return strings.Contains(screen, "started with `strata watch`") || strings.Contains(screen, "YAML of")
+	})
+	s.signal(syscall.SIGTERM)
+	s.ends()
+	logs := 0
+	for _, r := range w.kube.Requests() {
+		if r.Method != "GET" {
+			t.Errorf("it sent %s %s", r.Method, r.Path)
+		}
+		if strings.HasSuffix(r.Path, "/log") {
+			logs++
+		}
+	}
+	if logs == 0 {
+		t.Error("no log was asked for: does this test still look at the right thing?")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -59,6 +60,19 @@ func (c Cluster) Command(args ...string) string {
 		argv = append(argv, "--context", c.Name)
 	}
 	return sh.Quote(append(argv, args...)...)
+}
+
+// KubeSubject is the option that names the user of a refusal to kubectl create clusterrolebinding. The name is the
+// server's word: it may hold anything.
+func KubeSubject(message string) string {
+	m := regexp.MustCompile(`User "([^"]+)"`).FindStringSubmatch(message)
+	if m == nil {
+		return "--user=NAME"
+	}
+	if account, ok := strings.CutPrefix(m[1], "system:serviceaccount:"); ok {
+		return "--serviceaccount=" + account
+	}
+	return "--user=" + m[1]
 }
 
 // Err says why the cluster cannot be reached as it is described: a broken file, a context that is not there.

@@ -93,7 +93,7 @@ func (c *libvirtConn) check(packet []byte) error {
 
 func (c *libvirtConn) fail(err error) error {
 	c.reason = errors.Join(c.reason, err)
-	_ = c.Conn.Close()
+	_ = c.Close()
 	return err
 }
 

@@ -87,7 +87,7 @@ func (w *libvirtWire) within(ctx context.Context, f func(*api.Libvirt) error) er
 		return err
 	case <-ctx.Done():
 		w.close()
-		<-done
+		_ = <-done // it ended because of the above
 		return context.Cause(ctx)
 	}
 }

@@ -96,7 +96,11 @@ func (s *Systemd) At(ctx context.Context, unit, says string, after time.Duration
 
 // Cancel takes back what At set up. That there is nothing is no error.
 func (s *Systemd) Cancel(ctx context.Context, unit string) error {
-	err := s.call(ctx, "stopping the timer "+unit, "StopUnit", unit+".timer", "replace")
+	// Looking needs no right; systemd asks polkit about a stop before it says that there is no such timer.
+	err := s.call(ctx, "looking for the timer "+unit, "GetUnit", unit+".timer")
+	if err == nil {
+		err = s.call(ctx, "stopping the timer "+unit, "StopUnit", unit+".timer", "replace")
+	}
 	var refused dbus.Error
 	if errors.As(err, &refused) && refused.Name == systemdName+".NoSuchUnit" {
 		return nil

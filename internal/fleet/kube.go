@@ -134,10 +134,40 @@ type PodRun struct {
 	Restarts int32  `json:"restarts,omitempty"`
 	// PodReady is the Ready condition: false also when the node's death made it so. Missing before scheduling.
 	PodReady Opt[bool] `json:"podReady"`
+	Local    LocalData `json:"local,omitempty"`
 	// Reason is the most telling reason there is: a container's waiting or terminated reason, else the pod's, else
 	// that of a false PodScheduled condition.
 	Reason  string `json:"reason,omitempty"`
 	Message string `json:"message,omitempty"`
+}
+
+// LocalData is what of a pod's data lies on its node. It is a byte, as there are many pods.
+type LocalData uint8
+
+// EmptyDir ends with the pod; HostPath stays on the node.
+const (
+	EmptyDir LocalData = 1 << iota
+	HostPath
+)
+
+// String names the volumes as Kubernetes does: emptyDir, hostPath, or both with a comma.
+func (l LocalData) String() string {
+	return [...]string{"", "emptyDir", "hostPath", "emptyDir,hostPath"}[l&3]
+}
+
+// MarshalText writes what String does.
+func (l LocalData) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (l *LocalData) UnmarshalText(b []byte) error {
+	*l = 0
+	if strings.Contains(string(b), "emptyDir") {
+		*l |= EmptyDir
+	}
+	if strings.Contains(string(b), "hostPath") {
+		*l |= HostPath
+	}
+	return nil
 }
 
 // Exit is how a container ended the last time.
@@ -151,6 +181,18 @@ type Exit struct {
 
 // Ref of a pod is namespace/name.
 func (p *Pod) Ref() Ref { return Ref{KindPod, p.Source, p.Namespace + "/" + p.Name} }
+
+// KeptByNode reports whether a pod is the node's own: of a DaemonSet, or static, from a file of its kubelet. Nothing is
+// won by removing it from there.
+func (p *Pod) KeptByNode() bool {
+	return strings.HasPrefix(p.Owner, "DaemonSet/") || p.Static()
+}
+
+// Static reports whether a pod only mirrors one that its kubelet has from a file.
+func (p *Pod) Static() bool { return strings.HasPrefix(p.Owner, "Node/") }
+
+// Over reports whether a pod's containers have ended for good.
+func (p *Pod) Over() bool { return p.Run.Phase == "Succeeded" || p.Run.Phase == "Failed" }
 
 // Health is bad when a pod should run and cannot, worth a look when it is not ready yet or going.
 func (p *Pod) Health() Health {

@@ -26,6 +26,10 @@ func NameOf(o Object) string {
 		return o.Host + " " + o.Class
 	case *SwapArea:
 		return o.Host + ":" + o.Name
+	case *Workload:
+		return o.Name
+	case *App:
+		return o.Name
 	}
 	return o.Ref().Name
 }

@@ -33,6 +33,7 @@ const (
 	KindWorkload   Kind = "workload"  // a Deployment, StatefulSet or DaemonSet
 	KindApp        Kind = "app"       // an Argo CD application
 	KindLog        Kind = "log"       // the last lines of a container's log
+	KindManifest   Kind = "manifest"  // an object as its API server has it
 	KindFlavor     Kind = "flavor"
 	KindAgent      Kind = "agent" // strata on another machine
 	KindFinding    Kind = "finding"
@@ -48,8 +49,8 @@ func (k Kind) Scope() string {
 		return "volumes"
 	case KindClaim:
 		return "claims"
-	case KindHost, KindKernel:
-		return string(k)
+	case KindHost, KindKernel, KindLog, KindManifest:
+		return string(k) // there is one, one at a time, or no plural
 	}
 	return string(k) + "s"
 }

@@ -315,7 +315,7 @@ func (s *Snapshot) SeenAt(r Ref) time.Time {
 	}
 	var newest time.Time
 	for i := range s.Parts {
-		if p := &s.Parts[i]; p.Source == r.Source && p.Kind == r.Kind && p.At.After(newest) {
+		if p := &s.Parts[i]; p.Source == r.Source && (p.Kind == r.Kind || p.Scope == r.Kind.Scope()) && p.At.After(newest) {
 			newest = p.At
 		}
 	}

@@ -62,7 +62,7 @@ func Run(ctx context.Context, c Cmd) (Result, error) {
 
 	out := &limited{max: or(c.MaxOut, 1<<20), full: func() { stop(ErrTooMuch) }}
 	tail := &tail{max: or(c.MaxErr, 4<<10)}
-	cmd := exec.CommandContext(quit, name, c.Argv[1:]...)
+	cmd := exec.CommandContext(quit, found(name), c.Argv[1:]...)
 	cmd.Env = append(append(os.Environ(), "LC_ALL=C"), c.Env...)
 	cmd.Stdout, cmd.Stderr = out, tail
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -91,6 +91,18 @@ func Run(ctx context.Context, c Cmd) (Result, error) {
 	case <-time.After(patience):
 		return Result{}, fmt.Errorf("running %s: %w; pid %d could not be killed and was left behind", name, context.Cause(quit), cmd.Process.Pid)
 	}
+}
+
+// found is where a program is: in PATH, else where those are that administrators run, which ordinary users' PATH has not.
+func found(name string) string {
+	if _, err := exec.LookPath(name); err != nil && !strings.Contains(name, "/") {
+		for _, folder := range []string{"/usr/local/sbin", "/usr/sbin", "/sbin"} {
+			if path, err := exec.LookPath(folder + "/" + name); err == nil {
+				return path
+			}
+		}
+	}
+	return name
 }
 
 func finish(quit context.Context, name string, err error, cmd *exec.Cmd, out *limited, tail *tail) (Result, error) {

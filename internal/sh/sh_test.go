@@ -132,3 +132,14 @@ func TestOutputIsLimited(t *testing.T) {
 		t.Errorf("got stderr %q, %v; want its tail", r.Stderr, err)
 	}
 }
+
+// An ordinary user's PATH has no sbin, where smartctl and swapoff are.
+func TestProgramsOfAdministratorsAreFound(t *testing.T) {
+	t.Setenv("PATH", "/nowhere")
+	if r, err := Run(t.Context(), Cmd{Argv: []string{"ldconfig", "--version"}}); err != nil || r.Code != 0 {
+		t.Errorf("code %d, %v", r.Code, err)
+	}
+	if _, err := Run(t.Context(), Cmd{Argv: []string{"no-such-program"}}); !errors.Is(err, ErrMissing) {
+		t.Errorf("what is not there: %v", err)
+	}
+}

@@ -121,6 +121,14 @@ func blank(kind fleet.Kind) (fleet.Object, bool) {
 		return new(fleet.Volume), true
 	case fleet.KindClaim:
 		return new(fleet.Claim), true
+	case fleet.KindWorkload:
+		return new(fleet.Workload), true
+	case fleet.KindApp:
+		return new(fleet.App), true
+	case fleet.KindLog:
+		return new(fleet.Log), true
+	case fleet.KindManifest:
+		return new(fleet.Manifest), true
 	case fleet.KindHost:
 		return new(fleet.Host), true
 	case fleet.KindSensor:

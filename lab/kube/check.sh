@@ -1,7 +1,7 @@
 #!/bin/bash
 # strata against a real Kubernetes control plane (kubelab: etcd, kube-apiserver, controller-manager, scheduler, and
 # kwok for the kubelets) with 3 nodes and 6 pods. It prints a PASS or FAIL line for each thing a user relies on, with
-# what was measured. It takes about 4 minutes, 10 or more the first time; it ends what it started, and its exit code
+# what was measured, and then acts on it (acts.sh). It takes about 6 minutes, 10 or more the first time; it ends what it started, and its exit code
 # is 0 when all passed.
 #
 # Usage: check.sh
@@ -22,6 +22,8 @@ WORK=$(mktemp -d)
 . "$HERE/../lib.sh"
 # shellcheck source=cluster.sh
 . "$HERE/cluster.sh"
+# shellcheck source=acts.sh
+. "$HERE/acts.sh"
 
 cleanup() {
 	trap '' INT TERM
@@ -118,7 +120,7 @@ rights() {
 	local said
 	said=$(as nobody doctor)
 	expect "doctor of nobody: exit code" 2 $?
-	for kind in nodes leases pods events volumes claims; do
+	for kind in nodes leases pods events volumes claims workloads/deployments; do
 		contains "doctor of nobody says that $kind are missing" "missing +reads $kind .*forbidden" "$said"
 	done
 	kube POST /apis/rbac.authorization.k8s.io/v1/clusterrolebindings '{"apiVersion": "rbac.authorization.k8s.io/v1",
@@ -146,7 +148,7 @@ advice_works() { # WHAT-THE-DOCTOR-SAID
 	see "viewer sees the pods live" viewer 10 ' 6 pods'
 	press viewer :nodes
 	see "viewer is told in the pane that nodes are forbidden" viewer 5 'forbidden'
-	advice=$(grep -Po 'kubectl create clusterrole strata-nodes .*' <<<"$1" | head -1)
+	advice=$(grep -Po 'kubectl create clusterrole strata-(nodes|apps) .*' <<<"$1" | sort -u)
 	KUBECONFIG=$CLUSTER/kubeconfig-admin bash -c "$advice" >/dev/null
 	as viewer doctor >/dev/null
 	expect "after the doctor's advice nothing is missing" 0 $?
@@ -180,8 +182,9 @@ for program in curl jq tmux; do
 done
 build_lab && build_strata || exit 1
 private_environment
-cluster_up -respawn 8s -kwok "$LAB_BIN/kwok" \
-	-kwok-args "--config=$HERE/stages.yaml --node-lease-duration-seconds=40" || exit 1
+kwok_logs
+cluster_up -respawn 8s -kwok "$LAB_BIN/kwok" -apiserver-args "--kubelet-preferred-address-types=InternalIP" \
+	-kwok-args "--config=$HERE/stages.yaml --node-lease-duration-seconds=40 $KWOK_LOGS" || exit 1
 export KUBECONFIG=$CLUSTER/kubeconfig-admin
 kubelab seed -kubeconfig "$KUBECONFIG" -nodes 3 >/dev/null
 deployment
@@ -192,9 +195,16 @@ looks
 export COLUMNS_WANTED=200 LINES_WANTED=50
 screen_open k "$STRATA" --no-host
 see "the cockpit shows nodes and pods" k 8 '3 nodes, 6 pods'
+cordons
+drains
+aborts
+workloads
+applications
+logs
 deleted_pod
 node_not_ready
 fleet_without_leases
 rights
+denied
 api_server_dies
 verdict

@@ -101,13 +101,19 @@ func (d *disks) errorsOf(b *block, now time.Time) (found []fleet.Counter, ok boo
 			}
 		}
 	case "ata", "scsi", "usb":
-		// Hexadecimal, and not zero on a healthy disk: probing a disk at boot makes some.
-		text, hex := strings.CutPrefix(d.at.Word(folder+"/device/ioerr_cnt"), "0x")
-		if v, err := strconv.ParseUint(text, 16, 64); hex && err == nil {
-			count("ioerr_cnt", v)
+		if v, ok := ioErrors(d.at, b.name); ok {
+			count("ioerr_cnt", d.smart.notOurs(b, v))
 		}
 	}
 	return found, len(found) > 0
+}
+
+// ioErrors is a SCSI or ATA disk's ioerr_cnt. It is hexadecimal, and not zero on a healthy disk: probing it at boot makes
+// some.
+func ioErrors(at tree.Tree, disk string) (uint64, bool) {
+	text, hex := strings.CutPrefix(at.Word(sysBlock+"/"+disk+"/device/ioerr_cnt"), "0x")
+	v, err := strconv.ParseUint(text, 16, 64)
+	return v, hex && err == nil
 }
 
 // findDisks reads what the kernel says of each block device that is a disk of its own.

@@ -2,7 +2,10 @@ package host
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -413,5 +416,43 @@ func TestUnchangedObjectsKeepTheirPointers(t *testing.T) {
 		if same && !reflect.DeepEqual(seen[0][i], seen[1][i]) {
 			t.Errorf("%v changed in place", seen[0][i].Ref())
 		}
+	}
+}
+
+// Under QEMU each smartctl makes the kernel count an error of a SATA disk. Errors of others still count.
+func TestErrorsThatAskingForSMARTMakesAreNotTheDisks(t *testing.T) {
+	s := openstackHost(t)
+	file := filepath.Join(s.Root(), "sys/block/sda/device/ioerr_cnt")
+	errors := uint64(5)
+	more := func(n uint64) {
+		errors += n
+		if err := os.WriteFile(file, fmt.Appendf(nil, "%#x\n", errors), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	grew := func() uint64 {
+		c, ok := look[*fleet.Disk](s, s.disks.look)["sda"].Counter("ioerr_cnt")
+		if !ok {
+			t.Fatal("sda has no ioerr_cnt")
+		}
+		return c.Grew()
+	}
+	smartctl := s.smart.smartctl
+	during := uint64(99)
+	s.smart.smartctl = func(ctx context.Context, args ...string) ([]byte, int, error) {
+		if slices.Contains(args, "/dev/sda") {
+			more(1)
+			during = grew()
+		}
+		return smartctl(ctx, args...)
+	}
+	s.lookDisks()
+	s.lookDisks()
+	if got := grew(); got != 0 || during != 0 {
+		t.Errorf("two looks at SMART make %d errors, %d while it is asked", got, during)
+	}
+	more(3)
+	if got := grew(); got != 3 {
+		t.Errorf("three errors of its own are %d", got)
 	}
 }

@@ -13,11 +13,13 @@ import (
 	"strata/internal/fleet"
 	"strata/internal/sh"
 	"strata/sources"
+	"strata/sources/tree"
 )
 
 // smartBook reads SMART in a loop of its own, one disk at a time, and keeps the last report of each disk for the scope
 // "disks" to take.
 type smartBook struct {
+	at       tree.Tree
 	smartctl func(ctx context.Context, args ...string) ([]byte, int, error)
 	every    time.Duration
 	ledger   *ledger
@@ -28,6 +30,9 @@ type smartBook struct {
 	mu    sync.Mutex
 	disks []block
 	pages map[string]page // by the disk's owner key
+
+	asking string // the owner key of the disk that is asked now, which had so many errors before
+	before uint64
 }
 
 // page is what is known of one disk. Pages are replaced, never changed.
@@ -36,7 +41,8 @@ type page struct {
 	counters      []fleet.Counter
 	missing       []string
 	model, serial string
-	hung          int // how often in a row smartctl did not end
+	hung          int    // how often in a row smartctl did not end
+	own           uint64 // by how much asking the disk has made the kernel's ioerr_cnt grow so far
 	notBefore     time.Time
 }
 
@@ -56,7 +62,7 @@ func installedSmartctl(ctx context.Context, args ...string) ([]byte, int, error)
 
 func newSmartBook(s *source, n *notes) *smartBook {
 	return &smartBook{
-		smartctl: s.conf.Smartctl, every: s.conf.SmartEvery, ledger: s.ledger, notes: n,
+		at: s.at, smartctl: s.conf.Smartctl, every: s.conf.SmartEvery, ledger: s.ledger, notes: n,
 		wake: make(chan struct{}, 1), changed: make(chan struct{}, 1), pages: map[string]page{},
 	}
 }
@@ -102,6 +108,18 @@ func (b *smartBook) aged(s *fleet.Smart, now time.Time) *fleet.Smart {
 	old := *s
 	old.Old = true
 	return &old
+}
+
+// notOurs is what of a disk's ioerr_cnt is not from asking it for SMART: one that does not know one of smartctl's commands
+// makes the kernel count an error each time.
+func (b *smartBook) notOurs(d *block, count uint64) uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	own := b.pages[d.owner()].own
+	if b.asking == d.owner() {
+		own += count - min(b.before, count)
+	}
+	return count - min(count, own)
 }
 
 func hasSmart(bus string) bool { return slices.Contains([]string{"nvme", "ata", "scsi", "usb"}, bus) }
@@ -167,7 +185,18 @@ func (b *smartBook) turn(ctx context.Context, d *block, kind string) {
 	if now.Before(old.notBefore) {
 		return
 	}
+	before, counts := ioErrors(b.at, d.name)
+	b.mu.Lock()
+	b.asking, b.before = key, before
+	b.mu.Unlock()
 	next := b.read(ctx, d, kind, old, now)
+	next.own = old.own
+	if after, ok := ioErrors(b.at, d.name); ok && counts {
+		next.own += after - min(before, after)
+	}
+	b.mu.Lock()
+	b.asking = ""
+	b.mu.Unlock()
 	if ctx.Err() != nil {
 		return
 	}

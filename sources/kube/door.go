@@ -34,6 +34,7 @@ const (
 var (
 	errSilent = errors.New("the server does not answer")
 	errBroke  = errors.New("the connection broke")
+	errAbsent = errors.New("it is not installed")
 )
 
 // door lists and watches one resource for a reflector. It hears every failure, also those that a reflector keeps to
@@ -47,6 +48,34 @@ type door struct {
 	failed    func(error)
 	opened    func() // a watch goes on where the last one ended
 	outdated  func() // a watch cannot go on: the server has forgotten its version
+	absent    func() // the cluster does not know the resource
+}
+
+// fail tells why a request failed.
+func (d *door) fail(ctx context.Context, err error) {
+	if d.kind.optional && d.isAbsent(ctx, err) {
+		err = errAbsent
+		d.absent()
+	}
+	d.failed(err)
+}
+
+// isAbsent reports whether a request failed because the cluster does not know the resource. Who may not read it is told
+// that first, but everybody may ask for the resources of a group.
+func (d *door) isAbsent(ctx context.Context, err error) bool {
+	if !apierrors.IsForbidden(err) {
+		return apierrors.IsNotFound(err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.client.Server.JoinPath(d.kind.path).String(), nil)
+	if err != nil {
+		return false
+	}
+	answer, err := d.client.HTTP.Do(request)
+	if err != nil {
+		return false
+	}
+	_ = answer.Body.Close() // its status says it all
+	return answer.StatusCode == http.StatusNotFound
 }
 
 // listWatch is the door as client-go wants it.
@@ -61,7 +90,7 @@ func (d *door) list(ctx context.Context, o metav1.ListOptions) (runtime.Object, 
 	page, err := d.page(ctx, o)
 	if err != nil {
 		if ctx.Err() == nil && !apierrors.IsResourceExpired(err) {
-			d.failed(err)
+			d.fail(ctx, err)
 		}
 		return nil, err
 	}
@@ -104,7 +133,7 @@ func (d *door) watch(ctx context.Context, o metav1.ListOptions) (watch.Interface
 		}
 		return nil, err
 	default:
-		d.failed(err)
+		d.fail(ctx, err)
 		return nil, again{err}
 	}
 	return watch.NewStreamWatcher(newStream(d, answer, life, initial), unused{}), nil

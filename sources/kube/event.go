@@ -52,9 +52,7 @@ func (e *event) fact(source string, in *interner) fleet.Object {
 		Name:      string(e.Meta.Name),
 		Reason:    in.of(e.Reason),
 		Message:   in.message(e.Message),
-		About: fleet.Ref{
-			Kind: ourKind(in.of(text(strings.ToLower(string(e.About.Kind))))), Source: source, Name: e.About.ref(),
-		},
+		About:     e.about(source, in),
 		Component: in.of(e.Source.Component),
 		Host:      in.of(e.Source.Host),
 		Count:     max(e.Count, e.Series.Count),
@@ -68,6 +66,15 @@ func (e *event) fact(source string, in *interner) fleet.Object {
 		f.Last = f.First
 	}
 	return f
+}
+
+func (e *event) about(source string, in *interner) fleet.Ref {
+	api := strings.ToLower(string(e.About.Kind))
+	r := fleet.Ref{Kind: ourKind(in.of(text(api))), Source: source, Name: e.About.ref()}
+	if r.Kind == fleet.KindWorkload {
+		r.Name = fleet.WorkloadName(string(e.About.Namespace), api, string(e.About.Name))
+	}
+	return r
 }
 
 // ref is the name as in a fleet.Ref: namespace/name, or name alone for what has no namespace. Events about a node name
@@ -200,6 +207,10 @@ func ourKind(api string) fleet.Kind {
 		return fleet.KindVolume
 	case "persistentvolumeclaim":
 		return fleet.KindClaim
+	case "deployment", "statefulset", "daemonset":
+		return fleet.KindWorkload
+	case "application":
+		return fleet.KindApp
 	}
 	return fleet.Kind(api)
 }

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"strings"
 	"time"
 
 	"strata/internal/fleet"
@@ -13,9 +14,11 @@ type kind struct {
 	path     string // of its API group
 	only     string // the one namespace it is watched in; "" for all, or for resources without namespaces
 	selector string // field selector
+	prefix   string // of the names in refs, behind the namespace
 	grant    grant  // what permits to look
 
 	namespaced bool          // it lives in namespaces
+	optional   bool          // a custom resource: the cluster may not know it
 	perSpace   bool          // each namespace is a scope of its own: SCOPE/NAMESPACE
 	every      time.Duration // the least time between two observations
 	fresh      func() object
@@ -61,6 +64,24 @@ func kinds() []*kind {
 			fresh: func() object { return new(claim) },
 			name:  func(o fleet.Object) string { return o.(*fleet.Claim).Name },
 		},
+		workloadKind("deployments", deploymentShape()),
+		workloadKind("statefulsets", statefulSetShape()),
+		workloadKind("daemonsets", daemonSetShape()),
+		{
+			resource: "applications", scope: "apps", path: "/apis/argoproj.io/v1alpha1", grant: grantApps, namespaced: true,
+			optional: true, every: soon,
+			fresh: func() object { return new(app) },
+			name:  func(o fleet.Object) string { return o.(*fleet.App).Name },
+		},
+	}
+}
+
+func workloadKind(resource string, at *shape) *kind {
+	return &kind{
+		resource: resource, scope: "workloads/" + resource, path: "/apis/apps/v1", grant: grantView, namespaced: true,
+		every: 100 * time.Millisecond, prefix: strings.ToLower(at.typ) + "/",
+		fresh: func() object { return &workload{shape: at} },
+		name:  func(o fleet.Object) string { return o.(*fleet.Workload).Name },
 	}
 }
 
@@ -86,7 +107,7 @@ func (k *kind) key(o fleet.Object) string {
 // itemKey is the key of what an item is about, which may be gone.
 func (k *kind) itemKey(i *item) string {
 	if k.namespaced && !k.perSpace {
-		return i.namespace + "/" + i.name
+		return i.namespace + "/" + k.prefix + i.name
 	}
 	return i.name
 }

@@ -1,5 +1,6 @@
 // Package kube watches the API server of one Kubernetes cluster. It reads nodes, their leases, pods, Warning events,
-// volumes and claims: each is listed once and watched from then on.
+// volumes, claims, workloads and Argo CD's applications: each is listed once and watched from then on. One log and one
+// manifest are read besides, while somebody looks at them.
 package kube
 
 import (
@@ -18,10 +19,13 @@ import (
 type Options struct {
 	Agent string           // User-Agent, "strata/VERSION"
 	Now   func() time.Time // time.Now if nil
+	// Wishes are whose log and manifest to read, and when to make sure that the server is there; nil for none.
+	Wishes *sources.Wishes
 }
 
 // New makes the source of one cluster, "kube/" and its context. Its scopes are nodes, leases, events, volumes, claims,
-// and pods/NAMESPACE for each namespace that has pods. The scope pods has no facts; it says how it is with pods at all.
+// workloads/RESOURCE, apps, log, manifest, and pods/NAMESPACE for each namespace that has pods. The scope pods has no
+// facts; it says how it is with pods at all.
 func New(cluster connect.Cluster, o Options) sources.Source {
 	if o.Agent == "" {
 		o.Agent = "strata"
@@ -56,10 +60,16 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 		see(o)
 	}
 	group, ctx := errgroup.WithContext(ctx)
+	var shelves []*shelf
 	for _, k := range kinds() {
 		w := s.watcher(k, client, in)
-		group.Go(guard(s.Name(), k, func() { w.run(ctx) }))
-		group.Go(guard(s.Name(), k, func() { s.publish(ctx, w.shelf, tell) }))
+		shelves = append(shelves, w.shelf)
+		group.Go(guard(s.Name(), k.resource, func() { w.run(ctx) }))
+		group.Go(guard(s.Name(), k.resource, func() { s.publish(ctx, w.shelf, tell) }))
+	}
+	if s.options.Wishes != nil {
+		a := &attendant{source: s, client: client, shelves: shelves, tell: tell}
+		group.Go(guard(s.Name(), "what is looked at", func() { a.run(ctx) }))
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -68,11 +78,11 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 }
 
 // guard turns a panic into an error, after which the source is started again: it must not take the cockpit down.
-func guard(source string, k *kind, do func()) func() error {
+func guard(source, what string, do func()) func() error {
 	return func() (err error) {
 		defer func() {
 			if p := recover(); p != nil {
-				err = sources.Panicked(source, "watching "+k.resource, p)
+				err = sources.Panicked(source, "watching "+what, p)
 			}
 		}()
 		do()

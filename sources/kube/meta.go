@@ -9,14 +9,16 @@ import (
 // meta is what strata reads of ObjectMeta. Field numbers here and below are those of generated.proto in
 // k8s.io/apimachinery/pkg/apis/meta/v1, k8s.io/api/core/v1 and k8s.io/api/coordination/v1; they never change.
 type meta struct {
-	Name      text    `json:"name"`
-	Namespace text    `json:"namespace"`
-	UID       text    `json:"uid"`
-	Version   text    `json:"resourceVersion"`
-	Created   stamp   `json:"creationTimestamp"`
-	Deleted   stamp   `json:"deletionTimestamp"`
-	Owners    []owner `json:"ownerReferences"`
-	Marks     marks   `json:"annotations"`
+	Name      text `json:"name"`
+	Namespace text `json:"namespace"`
+	UID       text `json:"uid"`
+	Version   text `json:"resourceVersion"`
+	// Generation counts the changes of the spec.
+	Generation int64   `json:"generation"`
+	Created    stamp   `json:"creationTimestamp"`
+	Deleted    stamp   `json:"deletionTimestamp"`
+	Owners     []owner `json:"ownerReferences"`
+	Marks      marks   `json:"annotations"`
 }
 
 // owner is an OwnerReference.
@@ -39,6 +41,8 @@ func (m *meta) unmarshal(b []byte, labels *pairs) error {
 			m.UID = r.data
 		case 6:
 			m.Version = r.data
+		case 7:
+			m.Generation = int64(r.bits) //nolint:gosec // as protobuf defines int64 on the wire
 		case 8:
 			m.Created = r.time()
 		case 9:

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,28 @@ type podSpec struct {
 	Node       text        `json:"nodeName"`
 	Containers []struct{}  `json:"containers"`
 	Init       []container `json:"initContainers"`
+	Volumes    podVolumes  `json:"volumes"`
+}
+
+// podVolumes is which sorts of data on its node a pod has.
+type podVolumes struct{ local fleet.LocalData }
+
+// UnmarshalJSON reads a list of volumes.
+func (v *podVolumes) UnmarshalJSON(b []byte) error {
+	var all []struct {
+		EmptyDir maybe[struct{}] `json:"emptyDir"`
+		HostPath maybe[struct{}] `json:"hostPath"`
+	}
+	err := json.Unmarshal(b, &all)
+	for i := range all {
+		if all[i].EmptyDir.is {
+			v.local |= fleet.EmptyDir
+		}
+		if all[i].HostPath.is {
+			v.local |= fleet.HostPath
+		}
+	}
+	return err
 }
 
 type container struct {
@@ -103,6 +126,7 @@ func (p *pod) fact(source string, in *interner) fleet.Object {
 			Ready:    p.ready(),
 			Total:    p.total(),
 			Restarts: p.restarts(),
+			Local:    p.Spec.Volumes.local,
 			Message:  in.message(why.message),
 		},
 	}

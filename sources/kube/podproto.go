@@ -1,5 +1,7 @@
 package kube
 
+import "strata/internal/fleet"
+
 // unmarshal reads a message Pod.
 func (p *pod) unmarshal(b []byte) error {
 	r := read(b)
@@ -20,6 +22,8 @@ func (s *podSpec) unmarshal(b []byte) error {
 	r := read(b)
 	for r.next() {
 		switch r.num {
+		case 1:
+			r.fail(s.Volumes.unmarshal(r.data))
 		case 2:
 			more(&s.Containers) // only their number counts
 		case 10:
@@ -27,6 +31,28 @@ func (s *podSpec) unmarshal(b []byte) error {
 		case 20:
 			r.fail(more(&s.Init).unmarshal(r.data))
 		}
+	}
+	return r.err
+}
+
+// unmarshal reads a message Volume: the VolumeSource is 2, in there hostPath 1 and emptyDir 2. Only one of its fields is
+// set.
+func (v *podVolumes) unmarshal(b []byte) error {
+	r := read(b)
+	for r.next() {
+		if r.num != 2 {
+			continue
+		}
+		in := read(r.data)
+		if in.next() {
+			switch in.num {
+			case 1:
+				v.local |= fleet.HostPath
+			case 2:
+				v.local |= fleet.EmptyDir
+			}
+		}
+		r.fail(in.err)
 	}
 	return r.err
 }

@@ -182,6 +182,15 @@ func (s *shelf) seen() {
 	}
 }
 
+// confirm has all that is on the shelf told again, as of now: the server was just heard.
+func (s *shelf) confirm() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil && s.loaded {
+		s.markAll()
+	}
+}
+
 // narrowed says that only one namespace is seen, or with nil that all are.
 func (s *shelf) narrowed(why error) {
 	s.mu.Lock()
@@ -287,6 +296,7 @@ func (s *shelf) flush(now time.Time) []fleet.Observation {
 		all = append(all, o)
 		if len(g.facts) == 0 && s.err == nil && scope != s.kind.scope {
 			delete(s.groups, scope)
+			s.mark(s.groups[s.kind.scope]) // which from now on tells when that was seen
 		}
 	}
 	return all

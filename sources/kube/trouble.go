@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"strings"
 	"syscall"
 
@@ -22,6 +21,7 @@ type grant int
 const (
 	grantView  grant = iota // the ClusterRole view, which every cluster has
 	grantNodes              // nodes, volumes and leases are in no ready-made role for people
+	grantApps               // nor are Argo CD's applications
 )
 
 // commands are what an administrator runs to give the right to somebody.
@@ -29,22 +29,13 @@ func (g grant) commands(who string) string {
 	if g == grantView {
 		return sh.Quote("kubectl", "create", "clusterrolebinding", "strata-view", "--clusterrole=view", who)
 	}
+	if g == grantApps {
+		return "kubectl create clusterrole strata-apps --verb=get,list,watch --resource=applications.argoproj.io; " +
+			sh.Quote("kubectl", "create", "clusterrolebinding", "strata-apps", "--clusterrole=strata-apps", who)
+	}
 	return "kubectl create clusterrole strata-nodes --verb=get,list,watch " +
 		"--resource=nodes,persistentvolumes,leases.coordination.k8s.io; " +
 		sh.Quote("kubectl", "create", "clusterrolebinding", "strata-nodes", "--clusterrole=strata-nodes", who)
-}
-
-// subject is the option that names the user of a refusal to kubectl create clusterrolebinding. The name is the server's
-// word: it may hold anything.
-func subject(message string) string {
-	m := regexp.MustCompile(`User "([^"]+)"`).FindStringSubmatch(message)
-	if m == nil {
-		return "--user=NAME"
-	}
-	if account, ok := strings.CutPrefix(m[1], "system:serviceaccount:"); ok {
-		return "--serviceaccount=" + account
-	}
-	return "--user=" + m[1]
 }
 
 // trouble says what the operator can do about an error of watching one kind.
@@ -54,6 +45,11 @@ func trouble(c connect.Cluster, k *kind, namespace string, err error) *fleet.Tro
 		what += " of namespace " + namespace
 	}
 	t := &fleet.Trouble{Doing: fmt.Sprintf("watching %s of cluster %s", what, c.Name), Cause: err}
+	if errors.Is(err, errAbsent) {
+		t.Doing, t.Unconfigured = "looking for Argo CD in cluster "+c.Name, true
+		t.Fix = "it is looked for again each minute"
+		return t
+	}
 	t.Fix = fix(c, k, err)
 	return t
 }
@@ -65,7 +61,7 @@ func fix(c connect.Cluster, k *kind, err error) string {
 	network, isNetwork := errors.AsType[net.Error](err)
 	switch {
 	case apierrors.IsForbidden(err):
-		return "let an administrator run: " + k.grant.commands(subject(err.Error()))
+		return "let an administrator run: " + k.grant.commands(connect.KubeSubject(err.Error()))
 	case apierrors.IsUnauthorized(err):
 		return "renew the credentials of user " + c.User + " in " + c.From + "; " + c.Command("get", "nodes") + " tells when they are good"
 	case strings.Contains(err.Error(), "getting credentials"):

@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"strata/internal/connect"
+	"strata/sources"
 )
 
 // watcher keeps the shelf of one kind filled: from all namespaces, or while those are denied from the context's own.
@@ -136,9 +137,16 @@ func follow(ctx context.Context, d *door, store cache.ReflectorStore) {
 		began := time.Now()
 		one, stop := context.WithCancel(ctx)
 		this := *d
-		this.outdated = stop
+		absent := false
+		this.outdated, this.absent = stop, func() { absent = true; stop() }
 		followOnce(one, &this, store)
 		stop()
+		if absent {
+			if !sources.Sleep(ctx, sources.Jitter(absentPause)) {
+				return
+			}
+			continue
+		}
 		if time.Since(began) > 2*mostPause {
 			pause = leastPause
 		}
@@ -153,6 +161,8 @@ func follow(ctx context.Context, d *door, store cache.ReflectorStore) {
 const (
 	leastPause = 250 * time.Millisecond
 	mostPause  = 8 * time.Second
+	// absentPause is how long a resource that the cluster does not know is not asked for again.
+	absentPause = time.Minute
 )
 
 func followOnce(ctx context.Context, d *door, store cache.ReflectorStore) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"strata/internal/connect"
@@ -42,7 +43,7 @@ func (w *watcher) domain(ctx context.Context, now time.Time, d connect.LibvirtDo
 	}
 	var run process
 	if active(state) {
-		run = w.at.process(d.Name, d.ID)
+		run = findProcess(w.at, d.Name, d.ID)
 		if run.pid == 0 {
 			o.Missing = append(o.Missing, "its process: no qemu by /run/libvirt/qemu/"+d.Name+".pid or its scope; VmSwap, start time and unit are not known")
 		}
@@ -150,7 +151,9 @@ func (w *watcher) fill(o *fleet.Domain, k *known, d connect.LibvirtDomain, run p
 		}
 	}
 	for _, disk := range k.live.disks {
-		disk.Path = w.at.diskPath(disk.File)
+		if strings.HasPrefix(disk.File, "/") {
+			disk.Path = w.at.DiskPath(disk.File, w.mounts)
+		}
 		disk.Read, disk.Write = k.rates[disk.Target][0], k.rates[disk.Target][1]
 		if !running {
 			disk.Tune = fleet.DomainTune{} // nothing is at work

@@ -15,6 +15,7 @@ import (
 	"strata/internal/connect"
 	"strata/internal/fleet"
 	"strata/sources"
+	"strata/sources/tree"
 )
 
 // Scope is the one scope of the source.
@@ -52,7 +53,7 @@ func (s *source) Name() string { return s.name }
 
 // Watch looks until ctx ends.
 func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
-	w := &watcher{source: s, at: tree(s.Root), known: map[string]*known{}}
+	w := &watcher{source: s, at: tree.Tree(s.Root), known: map[string]*known{}}
 	defer w.drop()
 	delay, all := s.Every, true
 	for {
@@ -83,7 +84,8 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 // watcher is the source at work. It belongs to one goroutine.
 type watcher struct {
 	*source
-	at     tree
+	at     tree.Tree
+	mounts []tree.Mount
 	daemon daemon // nil while there is no connection
 
 	known      map[string]*known // by UUID
@@ -129,6 +131,7 @@ func (w *watcher) lookOnce(ctx context.Context, now time.Time, all bool) (facts 
 			return nil, err
 		}
 	}
+	w.mounts, _ = w.at.Mounts() // without them only the paths of disks are not known
 	facts = fleet.Facts{}
 	for _, d := range domains {
 		seen, err := w.domain(within, now, d, all)

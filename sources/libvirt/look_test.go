@@ -9,6 +9,7 @@ import (
 
 	"strata/internal/connect"
 	"strata/internal/fleet"
+	"strata/sources/tree"
 )
 
 // stub is a daemon whose domains are what a test says.
@@ -38,7 +39,7 @@ func (s *stub) Close() { s.closed = true }
 func stubbed(t *testing.T, s *stub) *watcher {
 	t.Helper()
 	at := connect.LibvirtAt{Name: "h", Root: t.TempDir()}
-	return &watcher{source: &source{Config{LibvirtAt: at, Every: time.Second}, "libvirt/h"}, at: tree(at.Root), daemon: s, known: map[string]*known{}}
+	return &watcher{source: &source{Config{LibvirtAt: at, Every: time.Second}, "libvirt/h"}, at: tree.Tree(at.Root), daemon: s, known: map[string]*known{}}
 }
 
 func counted(uuid string, stats map[string]string) connect.LibvirtDomain {

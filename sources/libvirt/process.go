@@ -1,25 +1,14 @@
 package libvirt
 
 import (
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"strata/internal/fleet"
+	"strata/sources/tree"
 )
-
-// tree is where run, proc and sys are: "" for the real machine.
-type tree string
-
-func (t tree) text(path string) string {
-	b, err := os.ReadFile(filepath.Join("/", string(t), path))
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(b))
-}
 
 // process is the qemu of a domain. It is looked up each time: a domain that was started anew has another one, in a scope
 // of another name.
@@ -30,18 +19,18 @@ type process struct {
 	swapped fleet.Opt[uint64]
 }
 
-// process finds the qemu of a domain by libvirt's pid file, else by the scope that systemd-machined names by its id.
-func (t tree) process(domain string, id fleet.Opt[int]) process {
+// findProcess finds the qemu of a domain by libvirt's pid file, else by the scope that systemd-machined names by its id.
+func findProcess(t tree.Tree, domain string, id fleet.Opt[int]) process {
 	pid := 0
 	if !strings.Contains(domain, "/") {
-		pid = t.qemu(t.text("/run/libvirt/qemu/" + domain + ".pid"))
+		pid = qemu(t, t.Word("/run/libvirt/qemu/"+domain+".pid"))
 	}
 	if pid == 0 && id.OK {
 		const slice = "/sys/fs/cgroup/machine.slice"
-		scopes, _ := filepath.Glob(filepath.Join("/", string(t), slice, `machine-qemu\\x2d`+strconv.Itoa(id.V)+`\\x2d*.scope`))
+		scopes, _ := filepath.Glob(filepath.Join("/", t.Path(slice), `machine-qemu\\x2d`+strconv.Itoa(id.V)+`\\x2d*.scope`))
 		for _, scope := range scopes {
-			first, _, _ := strings.Cut(t.text(filepath.Join(slice, filepath.Base(scope), "libvirt/cgroup.procs")), "\n")
-			if pid = t.qemu(first); pid != 0 {
+			first, _, _ := strings.Cut(t.Word(filepath.Join(slice, filepath.Base(scope), "libvirt/cgroup.procs")), "\n")
+			if pid = qemu(t, first); pid != 0 {
 				break
 			}
 		}
@@ -51,15 +40,15 @@ func (t tree) process(domain string, id fleet.Opt[int]) process {
 	}
 	at := "/proc/" + strconv.Itoa(pid)
 	return process{
-		pid: pid, unit: unitOf(t.text(at + "/cgroup")), started: startOf(t.text(at+"/stat"), t.text("/proc/stat")),
-		swapped: swapOf(t.text(at + "/status")),
+		pid: pid, unit: unitOf(t.Word(at + "/cgroup")), started: startOf(t.Word(at+"/stat"), t.Word("/proc/stat")),
+		swapped: t.VMSwap(pid),
 	}
 }
 
 // qemu is a pid if its process is a qemu: a stale file may name any other.
-func (t tree) qemu(text string) int {
+func qemu(t tree.Tree, text string) int {
 	pid, err := strconv.Atoi(strings.TrimSpace(text))
-	if err != nil || pid <= 0 || !strings.Contains(t.text("/proc/"+strconv.Itoa(pid)+"/comm"), "qemu") {
+	if err != nil || pid <= 0 || !strings.Contains(t.Comm(pid), "qemu") {
 		return 0
 	}
 	return pid
@@ -110,17 +99,4 @@ func startOf(stat, machine string) time.Time {
 		}
 	}
 	return time.Time{}
-}
-
-// swapOf is VmSwap of /proc/PID/status in bytes.
-func swapOf(status string) fleet.Opt[uint64] {
-	for line := range strings.Lines(status) {
-		if text, ok := strings.CutPrefix(line, "VmSwap:"); ok {
-			n, err := strconv.ParseUint(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), "kB")), 10, 54)
-			if err == nil {
-				return fleet.Some(n << 10)
-			}
-		}
-	}
-	return fleet.Opt[uint64]{}
 }

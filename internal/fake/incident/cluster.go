@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"strata/internal/fake/kube"
@@ -41,6 +42,8 @@ type cluster struct {
 	// said is the last thing that was said of a pod that no node takes.
 	said   map[string]string
 	events []spoken
+	// speakAt is when containers write their next line.
+	speakAt time.Duration
 }
 
 // kubelet is one node's, and what the node controller makes of it.
@@ -88,10 +91,13 @@ func (c *cluster) step(at time.Duration, now time.Time) {
 		}
 		c.watchNode(k, c.ready[k.node])
 	}
+	c.speak()
+	c.manage()
 	if c.kube.Version() == c.seen && len(c.due) == 0 {
 		return
 	}
 	c.seen = version // and so what is changed here is looked at once more
+	c.hear()
 	c.replace(c.kube.Pods())
 	pods := c.kube.Pods()
 	c.schedule(pods, c.kube.Nodes())
@@ -100,7 +106,8 @@ func (c *cluster) step(at time.Duration, now time.Time) {
 		there[podKey(p)] = true
 		c.keepPod(p)
 	}
-	maps.DeleteFunc(c.due, func(key string, _ time.Duration) bool { return !there[key] })
+	c.report(c.kube.Pods())
+	maps.DeleteFunc(c.due, func(key string, _ time.Duration) bool { return !there[key] && !strings.HasPrefix(key, "app ") })
 	maps.DeleteFunc(c.said, func(key, _ string) bool { return !there[key] })
 	c.forgetEvents()
 }

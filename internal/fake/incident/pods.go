@@ -62,6 +62,9 @@ func (c *cluster) bringUp(p kube.Pod) {
 	for i := range p.Containers {
 		p.Containers[i].Ready, p.Containers[i].Waiting, p.Containers[i].Ended = true, "", nil
 	}
+	for _, container := range p.Containers {
+		c.kube.Log(p.Namespace, p.Name, container.Name, "level=info msg=\"starting\" container="+container.Name, "level=info msg=\"ready\"")
+	}
 	p.Phase, p.Conditions = "Running", nil
 	if p.IP == "" {
 		p.IP = c.podIP(p.Node)
@@ -73,6 +76,7 @@ func (c *cluster) bringUp(p kube.Pod) {
 func (c *cluster) restart(p kube.Pod) {
 	p.Containers = slices.Clone(p.Containers)
 	for i := range p.Containers {
+		c.kube.LogPrevious(p.Namespace, p.Name, p.Containers[i].Name, "level=info msg=\"flushed 12 rows\"", "level=warn msg=\"slow disk\" took=4210ms")
 		p.Containers[i].Ready = false
 		p.Containers[i].Restarts++
 		p.Containers[i].Ended = lostExit(c.now)

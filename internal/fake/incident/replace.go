@@ -24,38 +24,58 @@ func (c *cluster) workOf(p kube.Pod) *workload {
 func (c *cluster) replace(pods []kube.Pod) {
 	for i := range c.work {
 		w := &c.work[i]
-		var have []kube.Pod
+		var have, old []kube.Pod
 		for _, p := range pods {
-			if w.owns(p) && (p.Deleting.IsZero() || w.kind == statefulSet) {
+			switch {
+			case w.before(p):
+				if p.Deleting.IsZero() {
+					old = append(old, p)
+				}
+				if w.kind != deployment {
+					have = append(have, p)
+				}
+			case w.owns(p) && (p.Deleting.IsZero() || w.kind == statefulSet):
 				have = append(have, p)
 			}
 		}
-		if len(have) >= len(w.pods) {
+		c.rollOut(w, have, old)
+		if len(have) >= w.want {
 			continue
 		}
-		switch w.kind {
-		case deployment:
-			for range len(w.pods) - len(have) {
+		if w.kind == deployment {
+			for range w.want - len(have) {
 				c.create(w, place{suffix: c.suffix()})
 			}
-		default:
-			// Their pods have each a place of their own.
-			for _, at := range w.pods {
-				held := slices.ContainsFunc(have, func(p kube.Pod) bool {
-					return p.Name == w.podName(at.suffix) || w.kind == daemonSet && p.Node == at.node
-				})
-				if held {
-					continue
-				}
-				switch w.kind {
-				case daemonSet:
-					at.suffix = c.suffix()
-				case statefulSet:
-					at.node = ""
-				}
-				c.create(w, at)
-			}
+			continue
 		}
+		for _, at := range w.places() {
+			held := slices.ContainsFunc(have, func(p kube.Pod) bool {
+				return p.Name == w.podName(at.suffix) || w.kind == daemonSet && p.Node == at.node
+			})
+			if held {
+				continue
+			}
+			if w.kind == daemonSet {
+				at.suffix = c.suffix()
+			}
+			c.create(w, at)
+		}
+	}
+}
+
+// rollOut ends one pod of a version before once all of the others are up, and one that is too many.
+func (c *cluster) rollOut(w *workload, have, old []kube.Pod) {
+	end := func(p kube.Pod) {
+		c.kube.ChangePod(p.Namespace, p.Name, func(p *kube.Pod) { p.Deleting = c.now.Add(c.pace.real(deleteGrace)) })
+	}
+	switch {
+	case len(have) > w.want && w.kind != daemonSet && w.kind != static:
+		last := slices.MaxFunc(have, func(a, b kube.Pod) int { return cmp.Compare(a.Name, b.Name) })
+		if last.Deleting.IsZero() {
+			end(last)
+		}
+	case len(old) > 0 && !slices.ContainsFunc(have, func(p kube.Pod) bool { return !up(p) || !p.Deleting.IsZero() }):
+		end(old[0])
 	}
 }
 
@@ -66,7 +86,7 @@ func (c *cluster) create(w *workload, at place) {
 	}
 	c.kube.AddPod(kube.Pod{
 		Namespace: w.namespace, Name: w.podName(at.suffix), Node: at.node, Owner: w.owner(at.node), Phase: "Pending",
-		Created: c.now, Containers: containers,
+		Created: c.now, Containers: containers, Local: w.local,
 	})
 }
 

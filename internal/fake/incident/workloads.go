@@ -3,6 +3,7 @@ package incident
 import (
 	"crypto/sha256"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +28,11 @@ type workload struct {
 	anywhere        bool   // its pods tolerate the taint of the control plane
 	only            string // the node its pods must be on; "" for any
 	age             time.Duration
-	pods            []place // at first; as many are wanted
+	pods            []place // at first
+	local           string  // volumes of its pods on their node
+
+	want      int    // how many are wanted now
+	restarted string // the template's annotation
 }
 
 // place is a pod's node and the end of its name.
@@ -51,6 +56,36 @@ func (w *workload) owner(node string) string {
 
 func (w *workload) owns(p kube.Pod) bool {
 	return p.Namespace == w.namespace && p.Owner == w.owner(p.Node) && strings.HasPrefix(p.Name, w.name)
+}
+
+// before reports whether a pod is of a version before the one that is wanted now.
+func (w *workload) before(p kube.Pod) bool {
+	switch w.kind {
+	case deployment:
+		set, ok := strings.CutPrefix(p.Owner, "ReplicaSet/"+w.name+"-")
+		return p.Namespace == w.namespace && ok && set != w.hash && !strings.Contains(set, "-")
+	case static:
+		return false
+	}
+	at, err := time.Parse(time.RFC3339, w.restarted)
+	return err == nil && w.owns(p) && p.Created.Before(at)
+}
+
+// typ is its kind in the API.
+func (w *workload) typ() string {
+	return [...]string{deployment: "Deployment", statefulSet: "StatefulSet", daemonSet: "DaemonSet", static: "Pod"}[w.kind]
+}
+
+// places are where its pods have a place of their own.
+func (w *workload) places() []place {
+	if w.kind != statefulSet {
+		return w.pods
+	}
+	var all []place
+	for i := range w.want {
+		all = append(all, place{suffix: strconv.Itoa(i)})
+	}
+	return all
 }
 
 func (w *workload) podName(suffix string) string {
@@ -77,19 +112,19 @@ func workloads() []workload {
 		{kind: statefulSet, namespace: "argocd", name: "argocd-application-controller", containers: []string{"application-controller"}, age: 60 * day, pods: []place{{workerOne, "0"}}},
 		{namespace: "argocd", name: "argocd-server", hash: "64d5fcbd58", containers: []string{"argocd-server"}, age: 60 * day, pods: []place{{workerTwo, "k7pzd"}}},
 		{namespace: "argocd", name: "argocd-repo-server", hash: "5c768cfb6c", containers: []string{"argocd-repo-server"}, age: 60 * day, pods: []place{{workerOne, "t9xgv"}}},
-		{namespace: "argocd", name: "argocd-redis", hash: "74cb89f466", containers: []string{"redis"}, age: 60 * day, pods: []place{{workerTwo, "h6blr"}}},
+		{namespace: "argocd", name: "argocd-redis", hash: "74cb89f466", local: "emptyDir", containers: []string{"redis"}, age: 60 * day, pods: []place{{workerTwo, "h6blr"}}},
 		{namespace: "argocd", name: "argocd-applicationset-controller", hash: "7b6ff755dc", containers: []string{"applicationset-controller"}, age: 60 * day, pods: []place{{workerOne, "zc4mq"}}},
 		{namespace: "argocd", name: "argocd-notifications-controller", hash: "76dcc5d9f8", containers: []string{"notifications-controller"}, age: 60 * day, pods: []place{{workerTwo, "m8wvl"}}},
 		{namespace: "argocd", name: "argocd-dex-server", hash: "89d45c7b5", containers: []string{"dex"}, age: 60 * day, pods: []place{{workerOne, "xq7rd"}}},
 		{namespace: "kube-system", name: "coredns", hash: "668d6bf9bc", containers: []string{"coredns"}, anywhere: true, age: 133 * day, pods: []place{{master, "4jx7s"}, {workerTwo, "v8d2k"}}},
-		{namespace: "kube-system", name: "metrics-server", hash: "5dd7b49d79", containers: []string{"metrics-server"}, age: 90 * day, pods: []place{{workerOne, "n6rfw"}}},
+		{namespace: "kube-system", name: "metrics-server", hash: "5dd7b49d79", local: "emptyDir", containers: []string{"metrics-server"}, age: 90 * day, pods: []place{{workerOne, "n6rfw"}}},
 		{namespace: "kube-system", name: "nginx-ingress", hash: "d8c96cf68", containers: []string{"controller"}, age: 90 * day, pods: []place{{workerTwo, "p2tqz"}}},
 		{kind: daemonSet, namespace: "kube-system", name: "kube-proxy", containers: []string{"kube-proxy"}, age: 133 * day, pods: everywhere("8sg5b", "lw9tn", "d4jzk")},
 		{kind: daemonSet, namespace: "kube-flannel", name: "kube-flannel-ds", containers: []string{"kube-flannel"}, age: 133 * day, pods: everywhere("fk2mx", "7hcvq", "pr6wz")},
 	}
 	for _, name := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"} {
 		all = append(all, workload{
-			kind: static, namespace: "kube-system", name: name, containers: []string{name}, anywhere: true, only: master,
+			kind: static, local: "hostPath", namespace: "kube-system", name: name, containers: []string{name}, anywhere: true, only: master,
 			age: 133 * day, pods: []place{{master, master}},
 		})
 	}
@@ -121,6 +156,7 @@ func (c *cluster) furnish(now time.Time) {
 		k.renewed = now
 		k.renewAt = time.Duration(i) * leaseEvery / 3
 	}
+	c.furnishWork(now)
 	for i := range c.work {
 		w := &c.work[i]
 		for _, at := range w.pods {
@@ -137,7 +173,7 @@ func (c *cluster) furnish(now time.Time) {
 func (c *cluster) firstPod(w *workload, at place) kube.Pod {
 	p := kube.Pod{
 		Namespace: w.namespace, Name: w.podName(at.suffix), Node: at.node, Owner: w.owner(at.node), Phase: "Running",
-		IP: c.podIP(at.node), Created: c.now.Add(-w.age), Containers: w.ready(),
+		IP: c.podIP(at.node), Local: w.local, Created: c.now.Add(-w.age), Containers: w.ready(),
 	}
 	if at.node != master && w.age > lastStop {
 		for i := range p.Containers {

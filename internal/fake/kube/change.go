@@ -8,6 +8,7 @@ func (s *Server) change(do func(at uint64)) {
 	defer s.mu.Unlock()
 	s.version++
 	do(s.version)
+	s.renewBudgets(s.version)
 	close(s.changed)
 	s.changed = make(chan struct{})
 }

@@ -13,6 +13,7 @@ type Fault struct {
 	Cut     bool          // break off in the middle of the answer
 	Garbage bool          // answer 200 and nonsense
 	Slow    time.Duration // answer later
+	Lose    bool          // carry it out and break off instead of answering
 }
 
 // Break makes requests for a resource go wrong from now on, and ends its open watches without a word. "" is all.
@@ -29,6 +30,7 @@ func (s *Server) Heal() {
 	defer s.mu.Unlock()
 	clear(s.faults)
 	clear(s.denied)
+	clear(s.deniedVerbs)
 	s.cutWatches("")
 }
 
@@ -92,15 +94,11 @@ func (s *Server) refusal(t *table, namespace string) string {
 	if !d.all && (!d.wide || namespace != "") {
 		return ""
 	}
-	group := ""
-	if t.path != "/api/v1" {
-		group = "coordination.k8s.io"
-	}
 	where := "at the cluster scope"
 	if namespace != "" {
 		where = fmt.Sprintf("in the namespace %q", namespace)
 	}
-	return fmt.Sprintf("%s is forbidden: User %q cannot list resource %q in API group %q %s", t.name, User, t.name, group, where)
+	return fmt.Sprintf("%s is forbidden: User %q cannot list resource %q in API group %q %s", t.name, User, t.name, t.group(), where)
 }
 
 // goWrong carries out a fault and reports whether the request is done with.

@@ -44,6 +44,7 @@ type Pod struct {
 	Node             string
 	Owner            string // the controller, as Kind/name
 	IP               string
+	Local            string // volumes on its node: emptyDir, hostPath, or both with a comma
 	Phase            string // Running if empty
 	Reason, Message  string // of the pod itself: Evicted, NodeLost
 	Containers, Init []Container

@@ -70,6 +70,12 @@ func (p Pod) render(now time.Time) jsonObject {
 		}
 		return o
 	}
+	var volumes []any
+	for kind := range strings.SplitSeq(p.Local, ",") {
+		if kind != "" {
+			volumes = append(volumes, jsonObject{"name": strings.ToLower(kind), kind: jsonObject{}})
+		}
+	}
 	status := func(c Container) jsonObject { return c.status(now) }
 	started, init := p.Containers, p.Init
 	if p.Node == "" {
@@ -78,7 +84,7 @@ func (p Pod) render(now time.Time) jsonObject {
 	return jsonObject{
 		"metadata": meta,
 		"spec": jsonObject{"containers": list(p.Containers, spec)}.with("nodeName", p.Node).
-			with("initContainers", list(p.Init, spec)),
+			with("initContainers", list(p.Init, spec)).with("volumes", volumes),
 		"status": jsonObject{"phase": phase}.with("reason", p.Reason).with("message", p.Message).with("podIP", p.IP).
 			with("conditions", list(p.Conditions, func(c Condition) jsonObject { return c.render(now) })).
 			with("containerStatuses", list(started, status)).with("initContainerStatuses", list(init, status)),

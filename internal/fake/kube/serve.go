@@ -17,23 +17,25 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answerStatus(w, http.StatusUnauthorized, "")
 		return
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		answerStatus(w, http.StatusMethodNotAllowed, "")
-		return
-	}
 	if s.discovery(w, r.URL.Path) {
 		return
 	}
-	t, namespace, name := s.route(r.URL.Path)
-	if t == nil {
+	t, namespace, name, sub := s.route(r.URL.Path)
+	if t == nil || t.name == "applications" && !s.installed() {
 		answerStatus(w, http.StatusNotFound, "the server could not find the requested resource")
 		return
 	}
-	f, cut := s.fault(t.name)
+	a := target{t, namespace, name, sub}
+	f, cut := s.fault(a.resource())
 	if s.goWrong(f, w, r) {
 		return
 	}
-	if why := s.refusal(t, namespace); why != "" {
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	why := s.verbRefused(verbOf(r, a), a)
+	if reads && why == "" {
+		why = s.refusal(t, namespace)
+	}
+	if why != "" {
 		answerStatus(w, http.StatusForbidden, why)
 		return
 	}
@@ -41,8 +43,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w = &half{ResponseWriter: w}
 	}
 	switch {
+	case !reads && f.Lose:
+		s.write(unheard{}, r, a)
+		panic(http.ErrAbortHandler)
+	case !reads:
+		s.write(w, r, a)
+	case sub == "log" && s.there(a):
+		s.log(w, r, a, cut)
 	case name != "":
-		s.one(w, t, namespace, name)
+		s.one(w, a)
 	case r.URL.Query().Get("watch") == "true" || r.URL.Query().Get("watch") == "1":
 		s.watch(w, r, t, namespace, cut)
 	default:
@@ -59,8 +68,21 @@ func (h *half) Write(b []byte) (int, error) {
 	panic(http.ErrAbortHandler)
 }
 
-// route splits a path into its resource, namespace and object.
-func (s *Server) route(path string) (t *table, namespace, name string) {
+// installed reports whether Argo CD is.
+func (s *Server) installed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hasApps
+}
+
+func (s *Server) there(a target) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return a.table.objects[a.namespace+"/"+a.name] != nil
+}
+
+// route splits a path into its resource, namespace, object and subresource.
+func (s *Server) route(path string) (t *table, namespace, name, sub string) {
 	for _, t := range s.tables {
 		rest, ok := strings.CutPrefix(path, t.path+"/")
 		if !ok {
@@ -70,24 +92,31 @@ func (s *Server) route(path string) (t *table, namespace, name string) {
 		if len(parts) >= 3 && parts[0] == "namespaces" {
 			namespace, parts = parts[1], parts[2:]
 		}
-		if parts[0] != t.name || namespace != "" && !t.namespaced || len(parts) > 2 {
+		if parts[0] != t.name || namespace != "" && !t.namespaced || len(parts) > 3 {
 			namespace = ""
 			continue
 		}
-		if len(parts) == 2 {
+		if len(parts) > 1 {
 			name = parts[1]
 		}
-		return t, namespace, name
+		if len(parts) > 2 {
+			sub = parts[2]
+		}
+		return t, namespace, name, sub
 	}
-	return nil, "", ""
+	return nil, "", "", ""
 }
 
-func (s *Server) one(w http.ResponseWriter, t *table, namespace, name string) {
+func (s *Server) one(w http.ResponseWriter, a target) {
 	s.mu.Lock()
-	e := t.objects[namespace+"/"+name]
+	e := a.table.objects[a.namespace+"/"+a.name]
 	s.mu.Unlock()
 	if e == nil {
-		answerStatus(w, http.StatusNotFound, fmt.Sprintf("%s %q not found", t.name, name))
+		answerStatus(w, http.StatusNotFound, fmt.Sprintf("%s %q not found", a.table.name, a.name))
+		return
+	}
+	if a.sub == "scale" {
+		answer(w, scaleOf(e))
 		return
 	}
 	answer(w, e.json)
@@ -155,11 +184,18 @@ func (s *Server) discovery(w http.ResponseWriter, path string) bool {
 	case "/api":
 		body = jsonObject{"kind": "APIVersions", "versions": []string{"v1"}}
 	case "/apis":
-		v := jsonObject{"groupVersion": "coordination.k8s.io/v1", "version": "v1"}
-		body = jsonObject{"kind": "APIGroupList", "apiVersion": "v1", "groups": []any{
-			jsonObject{"name": "coordination.k8s.io", "versions": []any{v}, "preferredVersion": v},
-		}}
-	case "/api/v1", "/apis/coordination.k8s.io/v1":
+		var groups []any
+		for _, name := range []string{"coordination.k8s.io", "apps", "policy"} {
+			v := jsonObject{"groupVersion": name + "/v1", "version": "v1"}
+			groups = append(groups, jsonObject{"name": name, "versions": []any{v}, "preferredVersion": v})
+		}
+		body = jsonObject{"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+	case "/apis/argoproj.io/v1alpha1":
+		if !s.installed() {
+			return false
+		}
+		body = jsonObject{"kind": "APIResourceList", "groupVersion": "argoproj.io/v1alpha1"}
+	case "/api/v1", "/apis/coordination.k8s.io/v1", "/apis/apps/v1", "/apis/policy/v1":
 		var all []any
 		for _, r := range resources() {
 			if r.path == path {
@@ -198,7 +234,7 @@ func answerStatus(w http.ResponseWriter, code int, message string) {
 
 func status(code int, message string) []byte {
 	reasons := map[int]string{
-		400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 405: "MethodNotAllowed", 410: "Expired",
+		400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 405: "MethodNotAllowed", 409: "Conflict", 410: "Expired",
 		422: "Invalid", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable",
 	}
 	if message == "" {

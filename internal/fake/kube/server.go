@@ -1,6 +1,7 @@
 // Package kube is a Kubernetes API server in process, over real HTTPS on the loopback: for the demo and for tests. It
-// knows nodes, leases, pods, events, volumes and claims, lists and watches them as kube-apiserver does, in JSON only,
-// and fails in every way that one can. It must not know who reads it.
+// knows nodes, leases, pods and their logs, events, volumes, claims, workloads, disruption budgets and applications, lists
+// and watches them as kube-apiserver does, in JSON only, takes merge patches, deletions and evictions, and fails in every
+// way that one can. It must not know who reads it.
 package kube
 
 import (
@@ -26,6 +27,9 @@ type Options struct {
 	Context string           // name of the context in the kubeconfig; "demo" if empty
 	Now     func() time.Time // time.Now if nil
 	Old     bool             // it knows no initial events of a watch, as servers before 1.32
+	// Controllers is how long its controllers and kubelets take for each step. 0 is none: then whoever made the server
+	// deletes and makes pods.
+	Controllers time.Duration
 }
 
 // Request is a request that came.
@@ -47,6 +51,25 @@ type Server struct {
 	cut      map[string]chan struct{}
 	changed  chan struct{} // closed at the next change
 	requests []Request
+	acts
+	controllers
+}
+
+// acts is what becomes of requests that change something, and of logs.
+type acts struct {
+	deniedVerbs map[string]bool // "patch nodes"
+	beforeWrite func(method, path string)
+	afterWrite  func(method, path string)
+	logs        map[string][]written
+	followed    map[[3]string]int
+	hasApps     bool
+}
+
+// controllers is the state of the controllers.
+type controllers struct {
+	looking *time.Timer // nil when no look is due
+	closed  bool
+	made    int // pods
 }
 
 // New starts a server without any objects.
@@ -64,11 +87,13 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		options: o, certificate: certificate, authority: authority, address: "127.0.0.1:0", version: 1, tables: map[string]*table{}, faults: map[string]Fault{},
 		denied: map[string]denial{}, cut: map[string]chan struct{}{}, changed: make(chan struct{}),
+		acts: acts{deniedVerbs: map[string]bool{}, logs: map[string][]written{}, followed: map[[3]string]int{}},
 	}
 	for _, r := range resources() {
 		s.tables[r.name] = &table{resource: r, objects: map[string]*entry{}}
 		s.cut[r.name] = make(chan struct{})
 	}
+	s.cut["pods/log"] = make(chan struct{})
 	return s, s.Start()
 }
 
@@ -109,7 +134,15 @@ func (s *Server) Stop() {
 }
 
 // Close ends the server for good.
-func (s *Server) Close() { s.Stop() }
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	if s.looking != nil {
+		s.looking.Stop()
+	}
+	s.mu.Unlock()
+	s.Stop()
+}
 
 // URL is the server's address.
 func (s *Server) URL() string {

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -157,7 +159,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"GET", "/api/v1/namespaces/a/pods/y", token, 404},
 		{"GET", "/api/v1/nodes", token, 403},
 		{"GET", "/api/v1/secrets", token, 404},
-		{"DELETE", "/api/v1/namespaces/a/pods/x", token, 405},
+		{"PUT", "/api/v1/namespaces/a/pods/x", token, 405},
 		{"GET", "/apis", token, 200},
 		{"GET", "/api/v1", token, 200},
 		{"GET", "/version", token, 200},
@@ -168,5 +170,71 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 	if n := len(s.Requests()); n != 11 {
 		t.Errorf("%d requests are on record, want 11", n)
+	}
+}
+
+// send sends a writing request and returns the status and the answer.
+func send(t *testing.T, s *Server, method, path, body string) (int, string) {
+	t.Helper()
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(s.authority)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}
+	request, err := http.NewRequestWithContext(t.Context(), method, s.URL()+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Content-Type", map[string]string{"PATCH": "application/merge-patch+json"}[method])
+	answer, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	said, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(said)
+}
+
+func TestWritesChangeObjects(t *testing.T) {
+	s, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.AddNode(Node{Name: "w1"})
+	s.AddWorkload(Workload{Kind: "Deployment", Namespace: "shop", Name: "web", Replicas: 2})
+	s.AddPod(Pod{Namespace: "shop", Name: "web-1", Node: "w1", Owner: "ReplicaSet/web-58589d7bdc"})
+	s.AddPod(Pod{Namespace: "shop", Name: "web-2", Node: "w1", Owner: "ReplicaSet/web-58589d7bdc"})
+	s.AddBudget(Budget{Namespace: "shop", Name: "pdb", Workload: "web", MinAvailable: 2})
+	const pods, web = "/api/v1/namespaces/shop/pods/", "/apis/apps/v1/namespaces/shop/deployments/web"
+	for _, c := range []struct {
+		method, path, body string
+		want               int
+		says               string
+	}{
+		{"PATCH", "/api/v1/nodes/w1", `{"spec":{"unschedulable":true,"taints":[{"key":"a","effect":"NoSchedule"}]}}`, 200, `"manager"`},
+		{"PATCH", "/api/v1/nodes/w1", `{"metadata":{"resourceVersion":"1"},"spec":{"unschedulable":null}}`, 409, "the object has been modified"},
+		{"PATCH", "/api/v1/nodes/w9", `{}`, 404, "not found"},
+		{"PATCH", web + "/scale", `{"spec":{"replicas":5}}`, 200, `"replicas":5`},
+		{"POST", pods + "web-1/eviction", `{}`, 429, "The disruption budget pdb needs 2 healthy pods and has 2 currently"},
+		{"DELETE", pods + "web-2", `{"preconditions":{"uid":"other"}}`, 409, "Precondition failed"},
+		{"DELETE", pods + "web-2", `{"gracePeriodSeconds":7}`, 200, "Success"},
+		{"DELETE", pods + "web-1", `{"gracePeriodSeconds":0}`, 200, "Success"},
+		{"PATCH", "/api/v1/nodes/w1", `nonsense`, 400, "body"},
+	} {
+		if code, said := send(t, s, c.method, c.path, c.body); code != c.want || !strings.Contains(said, c.says) {
+			t.Errorf("%s %s %s is answered %d, want %d with %q: %s", c.method, c.path, c.body, code, c.want, c.says, said)
+		}
+	}
+	if n := s.Nodes()[0]; !n.Unschedulable || len(n.Taints) != 1 {
+		t.Errorf("the node is %+v", n)
+	}
+	if w := s.Workloads()[0]; w.Replicas != 5 || w.Generation != 2 {
+		t.Errorf("the workload is %+v", w)
+	}
+	if left := s.Pods(); len(left) != 1 || left[0].Deleting.IsZero() {
+		t.Errorf("pods %+v", left)
 	}
 }

@@ -18,7 +18,7 @@ type resource struct {
 }
 
 func resources() []resource {
-	const core, coordination = "/api/v1", "/apis/coordination.k8s.io/v1"
+	const core, coordination, apps = "/api/v1", "/apis/coordination.k8s.io/v1", "/apis/apps/v1"
 	return []resource{
 		{"namespaces", "Namespace", core, "v1", false},
 		{"nodes", "Node", core, "v1", false},
@@ -27,7 +27,22 @@ func resources() []resource {
 		{"persistentvolumes", "PersistentVolume", core, "v1", false},
 		{"persistentvolumeclaims", "PersistentVolumeClaim", core, "v1", true},
 		{"leases", "Lease", coordination, "coordination.k8s.io/v1", true},
+		{"deployments", "Deployment", apps, "apps/v1", true},
+		{"statefulsets", "StatefulSet", apps, "apps/v1", true},
+		{"daemonsets", "DaemonSet", apps, "apps/v1", true},
+		{"poddisruptionbudgets", "PodDisruptionBudget", "/apis/policy/v1", "policy/v1", true},
+		{"horizontalpodautoscalers", "HorizontalPodAutoscaler", "/apis/autoscaling/v2", "autoscaling/v2", true},
+		{"applications", "Application", "/apis/argoproj.io/v1alpha1", "argoproj.io/v1alpha1", true},
 	}
+}
+
+// group is the API group, "" of the core.
+func (r resource) group() string {
+	group, _, ok := strings.Cut(r.version, "/")
+	if !ok {
+		return ""
+	}
+	return group
 }
 
 // entry is one version of an object. It never changes.

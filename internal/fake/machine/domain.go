@@ -89,9 +89,6 @@ func (m *Machine) Define(d Domain) error {
 	if d.active() {
 		m.virt.run(&d, m.boot.Add(time.Minute))
 	}
-	if err := m.volumes(); err != nil {
-		return err
-	}
 	return m.domainFiles()
 }
 
@@ -275,24 +272,4 @@ func (m *Machine) guestUnits() {
 // scope is the unit that systemd-machined makes for a domain that runs.
 func (d *Domain) scope() string {
 	return fmt.Sprintf(`machine-qemu\x2d%d\x2d%s.scope`, d.ID, strings.ReplaceAll(d.Name, "-", `\x2d`))
-}
-
-// volumes ties the device mapper volumes to the last partition of the first disk, which they are on.
-func (m *Machine) volumes() error {
-	if len(m.spec.Disks) == 0 || m.spec.Disks[0].Partitions == 0 {
-		return nil
-	}
-	d := m.spec.Disks[0]
-	separator := ""
-	if bus(d.Name) == "nvme" {
-		separator = "p"
-	}
-	_, block := diskFolders(0, d.Name)
-	part := fmt.Sprintf("%s%s%d", d.Name, separator, d.Partitions)
-	for i := range m.spec.Mapped {
-		if err := m.link(fmt.Sprintf("sys/devices/virtual/block/dm-%d/slaves/%s", i, part), block+"/"+part); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -100,6 +100,12 @@ func (m *Machine) manage(method string, body []any) ([]any, *dbus.Error) {
 			return nil, bad
 		}
 		return job(), m.startTimer(name, time.Duration(after[0].Value)*time.Microsecond, commands[0].Argv)
+	case "GetUnit":
+		name, _ := body[0].(string)
+		if !slices.Contains(m.Timers(), name) && !slices.ContainsFunc(m.Units(), func(u Unit) bool { return u.Name == name }) {
+			return nil, busError("org.freedesktop.systemd1.NoSuchUnit", "Unit "+name+" not loaded.")
+		}
+		return []any{dbus.ObjectPath("/org/freedesktop/systemd1/unit/some")}, nil
 	case "StopUnit":
 		name, _ := body[0].(string)
 		return job(), m.stopTimer(name)
