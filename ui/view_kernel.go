@@ -61,7 +61,9 @@ func dmesgView() *view {
 	return &view{
 		name: "dmesg", title: "Kernel logs", kinds: []fleet.Kind{fleet.KindKernelLog}, systems: hostSystems, empty: "no kernel log is read", why: kernelGaps,
 		worst: func(o fleet.Object, _ fleet.State) sortKey { return sortKey{str: o.(*fleet.KernelLog).Host} },
-		count: func(c *scene) string { return fmt.Sprintf("%d of %d followed", c.s.Tally(fleet.KindKernelLog)[fleet.StateOK], c.s.Tally(fleet.KindKernelLog).Total()) },
+		count: func(c *scene) string {
+			return fmt.Sprintf("%d of %d followed", c.s.Tally(fleet.KindKernelLog)[fleet.StateOK], c.s.Tally(fleet.KindKernelLog).Total())
+		},
 		columns: []column{
 			{title: "host", width: 12, grow: 1, search: true, cell: of(func(_ *scene, l *fleet.KernelLog) cell { return cell{l.Host, plain} }), key: text(func(l *fleet.KernelLog) string { return l.Host })},
 			{title: "read with", width: 12, drop: 3, search: true, cell: of(func(_ *scene, l *fleet.KernelLog) cell { return cell{or(l.Reader, "nothing"), dim} })},

@@ -267,9 +267,10 @@ func panicked(s *fleet.Snapshot, h *fleet.Host) Verdict {
 		}
 		return fmt.Sprintf("%s rebooted after a kernel panic: %s", h.Name, or(last.Cause, "reason not told"))
 	})
-	if v.State == Bad {
+	switch v.State {
+	case Bad:
 		v.Severity = fleet.Serious // it is up again
-	} else if v.State == OK {
+	case OK:
 		v.State, v.Missing = CannotTell, []string{"whether a panic went unwritten, as it mostly does: ls /var/crash /var/lib/systemd/pstore on " + h.Name}
 	}
 	return v

@@ -218,7 +218,7 @@ func (k *kernel) tell(ctx context.Context, see func(fleet.Observation)) {
 		now := time.Now()
 		due = time.Time{}
 		tail := now.Sub(last) >= pace
-		events, log, err, whole, more := k.now(tail)
+		events, log, whole, more, err := k.now(tail)
 		if ctx.Err() != nil {
 			return
 		}
@@ -249,19 +249,19 @@ func (k *kernel) tell(ctx context.Context, see func(fleet.Observation)) {
 
 // now returns what is to be told: the events, the tail if it changed and is wanted; more is whether the tail has yet to be
 // told.
-func (k *kernel) now(tail bool) (events fleet.Facts, log *fleet.KernelLog, err error, whole, more bool) {
+func (k *kernel) now(tail bool) (events fleet.Facts, log *fleet.KernelLog, whole, more bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	whole, k.all = k.all, false
 	if k.failed != nil {
-		return nil, nil, k.failed, true, false
+		return nil, nil, true, false, k.failed
 	}
 	events = k.log.Events()
 	if k.fresh && (tail || whole) {
 		log, k.fresh = k.log.Tail(k.reader), false
 		log.Missing = k.missing
 	}
-	return events, log, nil, whole, k.fresh
+	return events, log, whole, k.fresh, nil
 }
 
 // alike reports whether two lists hold the same pointers.
