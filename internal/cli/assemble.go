@@ -98,13 +98,22 @@ func hostKinds() []fleet.Kind {
 	}
 }
 
+// hostScopes are the scopes of a machine's source.
+func hostScopes() []string {
+	return []string{
+		host.ScopeHost, host.ScopeSensors, host.ScopeDisks, host.ScopeFilesystems, host.ScopeUnits, host.ScopeSwaps,
+		host.ScopeKernel, host.ScopeKernelLogs,
+	}
+}
+
 func machineKinds() []fleet.Kind { return append(hostKinds(), fleet.KindDomain) }
 
 func (a *assembly) addRemotes(remotes []connect.Remote) {
 	for _, r := range remotes {
-		a.add(agent.New(r, agent.Options{Wishes: a.wishes}), agent.Scope)
-		// Of its own scopes the host is the one that is always there.
-		a.awaited = append(a.awaited, awaited{"host/" + r.Name, host.ScopeHost})
+		a.add(agent.New(r, agent.Options{Wishes: a.wishes, Expect: hostScopes()}), agent.Scope)
+		for _, scope := range hostScopes() {
+			a.awaited = append(a.awaited, awaited{"host/" + r.Name, scope})
+		}
 	}
 }
 
@@ -154,8 +163,7 @@ func (a *assembly) addHosts(hosts []host.Config, c config.Config) {
 		if h.SmartEvery == 0 {
 			h.SmartEvery = c.Poll.Smart
 		}
-		a.add(host.New(h), host.ScopeHost, host.ScopeSensors, host.ScopeDisks, host.ScopeFilesystems, host.ScopeUnits, host.ScopeSwaps,
-			host.ScopeKernel, host.ScopeKernelLogs)
+		a.add(host.New(h), hostScopes()...)
 	}
 }
 

@@ -33,7 +33,7 @@ type Remote struct {
 // as ssh hands it to a shell.
 func (r Remote) sshArgv(command string) []string {
 	return []string{
-		"ssh", "-T", "-C", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=2",
+		"ssh", "-T", "-C", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=2",
 		"--", r.Destination, command,
 	}
 }
@@ -108,7 +108,7 @@ func missing(t *sh.Talk) bool {
 		return false
 	}
 	t.Out = first
-	return sh.Code(t.End()) == exitMissing
+	return sh.Code(t.Finish()) == exitMissing
 }
 
 // put copies the program over, if the machine is of a kind that can run it.
@@ -128,7 +128,7 @@ func (r Remote) put(ctx context.Context, hash string) error {
 		return fmt.Errorf("copying strata to %s: %w", r.Name, err)
 	}
 	_, sent := io.Copy(talk.In, file)
-	if err := talk.End(); err != nil || sent != nil {
+	if err := talk.Finish(); err != nil || sent != nil {
 		return fmt.Errorf("copying strata to %s: %w", r.Name, Why(talk, errors.Join(err, sent)))
 	}
 	return nil
@@ -141,7 +141,7 @@ func (r Remote) fits(ctx context.Context) error {
 		return fmt.Errorf("asking %s what it is: %w", r.Name, err)
 	}
 	says, _ := io.ReadAll(io.LimitReader(talk.Out, 1<<10)) // an empty answer is told by how it ended
-	if err := talk.End(); err != nil {
+	if err := talk.Finish(); err != nil {
 		return fmt.Errorf("asking %s what it is: %w", r.Name, Why(talk, err))
 	}
 	if got := strings.TrimSpace(string(says)); got != thisKind() {

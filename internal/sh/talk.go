@@ -57,10 +57,15 @@ func (t *Talk) Stderr() string { return t.tail.String() }
 // End closes the process' standard input, gives it a moment to end by itself, kills it if it does not, and returns how
 // it ended: nil for exit code 0.
 func (t *Talk) End() error {
+	timer := time.AfterFunc(grace, func() { _ = syscall.Kill(-t.cmd.Process.Pid, syscall.SIGKILL) })
+	defer timer.Stop()
+	return t.Finish()
+}
+
+// Finish is End for a process that has work to do with what it was told: it may take until the context of Start ends.
+func (t *Talk) Finish() error {
 	t.once.Do(func() {
 		_ = t.In.Close()
-		timer := time.AfterFunc(grace, func() { _ = syscall.Kill(-t.cmd.Process.Pid, syscall.SIGKILL) })
-		defer timer.Stop()
 		t.err = t.cmd.Wait()
 	})
 	return t.err

@@ -23,6 +23,8 @@ type Options struct {
 	Wishes *sources.Wishes
 	// Beat is how often the agent is asked for a sign of life; zero is 5 s. Three that stay out end the conversation.
 	Beat time.Duration
+	// Expect are the scopes of "host/NAME" that every machine has: one that was never reached fails in each of them.
+	Expect []string
 }
 
 // New returns the source "agent/NAME". It tells of that machine's own sources too, under their names there.
@@ -49,8 +51,10 @@ func (s *source) Name() string { return s.name }
 // reason in ssh's words; the caller starts it again.
 func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 	if s.told == nil {
-		// A machine that was never reached has a host that fails.
-		s.told = map[[2]string]bool{{"host/" + s.remote.Name, "host"}: true}
+		s.told = map[[2]string]bool{}
+		for _, scope := range s.o.Expect {
+			s.told[[2]string{"host/" + s.remote.Name, scope}] = true
+		}
 		s.agent = fleet.Agent{Source: s.name, Name: s.remote.Name, Destination: s.remote.Destination, State: "connecting", Since: time.Now()}
 		s.tell(see, s.agent.Since)
 	}
