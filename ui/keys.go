@@ -216,6 +216,12 @@ func (m *Model) deeper() tea.Cmd {
 	case scopeRow:
 		m.open(scopePage(o.part.Source, o.part.Scope))
 		return nil
+	case *fleet.KernelLog:
+		m.open(dmesgPage(o.Ref()))
+		return nil
+	case *fleet.KernelEvent:
+		m.open(kernelPage(o.Ref()))
+		return nil
 	}
 	for _, r := range under(&m.screen.scene, at) {
 		if m.jump(r) {

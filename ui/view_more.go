@@ -157,6 +157,6 @@ func views() []*view {
 		podsView(), nodesView(), volumesView(), servicesView(), sourcesView(), agentsView(),
 		unitsView(), swapView(),
 		flavorsView(), vmsView(),
-		workloadsView(), appsView(),
+		workloadsView(), appsView(), kernelView(), dmesgView(),
 	}
 }

@@ -38,11 +38,12 @@ func rules() []rule {
 	return []rule{
 		{"internal/fleet", none, io, none, "fleet is what all speak: nouns and the store, no I/O"},
 		{"internal/diagnose", []string{"internal/fleet"}, io, none, "a diagnosis must replay from a file, so it can neither look nor act"},
+		{"internal/klog", []string{"internal/fleet"}, io, none, "klog understands lines and reads none"},
 		{"internal/plain", none, io, none, "plain looks at text and at nothing else"},
 		{"internal/wire", []string{"internal/fleet", "internal/plain"}, []string{"net", "os"}, none, "wire turns values into text and back, nothing else"},
 		{"internal/sh", none, []string{"net/http"}, []string{"golang.org/x/sys/"}, "sh starts processes and knows nothing of the project"},
 		{"internal/connect", []string{"internal/fleet", "internal/sh", "internal/config", "internal/plain", "internal/wire"}, []string{"strata/ui"}, nil, "connect makes API clients and nothing else"},
-		{"sources", []string{"sources", "internal/fleet", "internal/connect", "internal/sh", "internal/wire"}, []string{"strata/actions", "strata/ui"}, nil, "looking never acts and never draws"},
+		{"sources", []string{"sources", "internal/fleet", "internal/klog", "internal/connect", "internal/sh", "internal/wire"}, []string{"strata/actions", "strata/ui"}, nil, "looking never acts and never draws"},
 		{"actions", []string{"internal/fleet", "internal/connect", "internal/sh", "internal/wire"}, []string{"strata/ui", "strata/sources"}, nil, "effects come back through the store, not through the actor"},
 		{
 			"ui",

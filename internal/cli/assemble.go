@@ -92,12 +92,18 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 
 // hostKinds are what the source of a machine sees; machineKinds are all that an agent tells of its machine.
 func hostKinds() []fleet.Kind {
-	return []fleet.Kind{fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap}
+	return []fleet.Kind{
+		fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap,
+		fleet.KindKernel, fleet.KindKernelLog,
+	}
 }
 
 // hostScopes are the scopes of a machine's source.
 func hostScopes() []string {
-	return []string{host.ScopeHost, host.ScopeSensors, host.ScopeDisks, host.ScopeFilesystems, host.ScopeUnits, host.ScopeSwaps}
+	return []string{
+		host.ScopeHost, host.ScopeSensors, host.ScopeDisks, host.ScopeFilesystems, host.ScopeUnits, host.ScopeSwaps,
+		host.ScopeKernel, host.ScopeKernelLogs,
+	}
 }
 
 func machineKinds() []fleet.Kind { return append(hostKinds(), fleet.KindDomain) }

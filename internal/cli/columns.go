@@ -22,6 +22,8 @@ func columnsOf(kind fleet.Kind) []column {
 		return hostColumns(kind)
 	case fleet.KindUnit:
 		return unitColumns()
+	case fleet.KindKernel, fleet.KindKernelLog:
+		return kernelColumns(kind)
 	case fleet.KindSwap:
 		return swapColumns()
 	case fleet.KindDomain:

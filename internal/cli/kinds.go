@@ -37,6 +37,8 @@ func kindTable() []kindWord {
 		{fleet.KindAgent, []string{"agents", "agent"}},
 		{fleet.KindUnit, []string{"units", "unit", "cgroups"}},
 		{fleet.KindSwap, []string{"swaps", "swap"}},
+		{fleet.KindKernel, []string{"kernel", "kernelevents"}},
+		{fleet.KindKernelLog, []string{"kernellogs", "kernellog", "dmesg"}},
 		{fleet.KindDomain, []string{"domains", "domain", "vms", "vm"}},
 		{fleet.KindDeed, []string{"deeds", "deed"}},
 	}

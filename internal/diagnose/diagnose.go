@@ -66,8 +66,11 @@ type Fold struct {
 // Reads says what a rule looks at besides its own object, so that it is judged again when that changes.
 type Reads struct {
 	Kinds []fleet.Kind // of objects one link away
-	Fails fleet.Kind   // whether looking at that kind fails (Snapshot.Failing)
-	Seen  fleet.Kind   // when that kind was last seen (Part.At)
+	// Around is of objects anywhere in its own source, and whether looking at them fails: KindKernel, KindKernelLog. The
+	// rule's own kind has one scope there.
+	Around []fleet.Kind
+	Fails  fleet.Kind // whether looking at that kind fails (Snapshot.Failing)
+	Seen   fleet.Kind // when that kind was last seen (Part.At)
 }
 
 // Diagnose judges everything in next from scratch. Since, holds and what is clearing come from prev's findings, which may

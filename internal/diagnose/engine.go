@@ -14,6 +14,7 @@ type engine struct {
 	byKind  map[fleet.Kind][]int // rules by the kind they judge
 	readers map[fleet.Kind][]int // rules by the kinds they read besides
 	fails   map[fleet.Kind][]int // rules by the kind of which they read whether looking at it fails
+	around  map[fleet.Kind][]int // rules by the kinds they read in their object's source
 	seen    map[fleet.Kind][]int // rules by the kind whose Part.At they read
 
 	links  *linker
@@ -25,7 +26,7 @@ type engine struct {
 func newEngine(rules []Rule) *engine {
 	e := &engine{
 		rules: rules, byID: map[string]int{}, byKind: map[fleet.Kind][]int{}, readers: map[fleet.Kind][]int{},
-		fails: map[fleet.Kind][]int{}, seen: map[fleet.Kind][]int{},
+		fails: map[fleet.Kind][]int{}, around: map[fleet.Kind][]int{}, seen: map[fleet.Kind][]int{},
 	}
 	for i := range rules {
 		r := &rules[i]
@@ -33,6 +34,9 @@ func newEngine(rules []Rule) *engine {
 		e.byKind[r.Kind] = append(e.byKind[r.Kind], i)
 		for _, k := range r.Reads.Kinds {
 			e.readers[k] = append(e.readers[k], i)
+		}
+		for _, k := range r.Reads.Around {
+			e.around[k] = append(e.around[k], i)
 		}
 		if k := r.Reads.Fails; k != "" {
 			e.fails[k] = append(e.fails[k], i)
@@ -108,6 +112,7 @@ func (e *engine) step(prev, next *fleet.Snapshot, changed []fleet.Change) ([]fle
 		e.neighbours(linked, ref, e.readers[ref.Kind], near)
 		e.folder.moved(ref)
 	}
+	e.neighbourhood(linked, changed, near)
 	for ref := range touched {
 		o, _ := linked.Get(ref)
 		e.judgeAll(linked, o, ref)
@@ -204,6 +209,60 @@ func (e *engine) neighbours(s *fleet.Snapshot, ref fleet.Ref, rules []int, near 
 	}
 }
 
+// sourceKind is all of a kind in a source.
+type sourceKind struct {
+	source string
+	kind   fleet.Kind
+}
+
+// neighbourhood collects the judgements by rules that read what changed anywhere in their object's source.
+func (e *engine) neighbourhood(s *fleet.Snapshot, changed []fleet.Change, near map[id]struct{}) {
+	if len(e.around) == 0 {
+		return
+	}
+	done := map[sourceKind]bool{}
+	for _, c := range changed {
+		o := c.New
+		if o == nil {
+			o = c.Old
+		}
+		// Of pods and the like there are many, and no rule reads them so.
+		if k := kernelKind(o); k != "" {
+			if at := (sourceKind{c.Ref().Source, k}); !done[at] {
+				done[at] = true
+				e.aroundOf(s, at, near)
+			}
+		}
+	}
+}
+
+// kernelKind is the kind of what rules read around their objects, "" for other objects.
+func kernelKind(o fleet.Object) fleet.Kind {
+	switch o.(type) {
+	case *fleet.KernelEvent:
+		return fleet.KindKernel
+	case *fleet.KernelLog:
+		return fleet.KindKernelLog
+	}
+	return ""
+}
+
+func (e *engine) aroundOf(s *fleet.Snapshot, at sourceKind, near map[id]struct{}) {
+	rules := e.around[at.kind]
+	if len(rules) == 0 {
+		return
+	}
+	for _, rule := range rules {
+		p, ok := s.Part(at.source, e.rules[rule].Kind.Scope())
+		if !ok {
+			continue
+		}
+		for _, o := range p.Facts {
+			near[id{rule, o.Ref()}] = struct{}{}
+		}
+	}
+}
+
 // parts collects the judgements that hang on when a scope was last seen, or on whether it can be seen at all.
 func (e *engine) parts(prev, next *fleet.Snapshot, near map[id]struct{}) {
 	turned := !slices.Equal(failing(prev), failing(next))
@@ -221,6 +280,7 @@ func (e *engine) parts(prev, next *fleet.Snapshot, near map[id]struct{}) {
 		e.readersOf(next, n, seen, near)
 		if turned && prev.Failing(n.Source, n.Scope) != next.Failing(n.Source, n.Scope) {
 			e.readersOf(next, n, e.fails[n.Kind], near)
+			e.aroundOf(next, sourceKind{n.Source, n.Kind}, near)
 			for _, o := range n.Facts {
 				for _, f := range e.folder.on[o.Ref()] {
 					near[f.id] = struct{}{}

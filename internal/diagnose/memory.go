@@ -20,7 +20,7 @@ func memoryRules() []Rule {
 	}, {
 		ID: "MEM-03", Title: "swapping", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "pswpin and pswpout of /proc/vmstat, both and over 1 MiB/s; over 10 MiB/s serious (heuristic)",
-		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"MEM-05"},
+		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"MEM-05", "KRN-HUNG"},
 		Remedies: []string{"unit-noswap", "swappiness", "swap-off", "host-swap-off"}, Judge: on(swapping),
 	}, {
 		ID: "MEM-05", Title: "tasks wait for memory", Kind: fleet.KindHost, Severity: fleet.Warn,

@@ -65,7 +65,7 @@ func (r random) maybe(v float64) fleet.Opt[float64] {
 // change puts, replaces or removes one object, or makes looking fail or work.
 func (r random) change(w *world) {
 	if r.IntN(10) == 0 {
-		kind := fleet.Kind(r.one("lease", "lease", "pod", "node", "server", "sensor"))
+		kind := fleet.Kind(r.one("lease", "lease", "pod", "node", "server", "sensor", "kernel", "kernellog"))
 		source := r.one("kube/p", "openstack/a", "host/h1")
 		switch r.IntN(6) {
 		case 0:
@@ -92,7 +92,7 @@ func (r random) change(w *world) {
 func uuid(n int) string { return fmt.Sprintf("6c59b8%02x-2d8d-4da5-92d6-6bbe527926%02x", n, n) }
 
 func (r random) object(w *world) fleet.Object {
-	switch r.IntN(14) {
+	switch r.IntN(16) {
 	case 0, 1:
 		return r.server(w)
 	case 2:
@@ -120,6 +120,8 @@ func (r random) object(w *world) fleet.Object {
 		return r.host(w)
 	case 11:
 		return r.domain()
+	case 12, 13:
+		return r.kernel(w)
 	}
 	return r.part(w)
 }
@@ -134,6 +136,28 @@ func (r random) domain() fleet.Object {
 		d.Disks = append(d.Disks, fleet.DomainDisk{Path: fleet.DiskPath{Disks: []string{r.one("sda", "nvme0n1")}}})
 	}
 	return d
+}
+
+// boot is the id of a boot as the journal writes it.
+func boot(n int) string { return fmt.Sprintf("6c59b8002d8d4da592d66bbe5279260%d", n) }
+
+// kernel is what a kernel wrote, or the span that was read of it.
+func (r random) kernel(w *world) fleet.Object {
+	host := r.one("h1", "h2")
+	if r.IntN(3) == 0 {
+		l := &fleet.KernelLog{Source: "host/" + host, Host: host, Reader: r.one("journalctl", "journalctl", ""), From: r.ago(w, 48*time.Hour)}
+		if r.yes() {
+			l.Boots = []fleet.Boot{{ID: boot(1)}, {ID: boot(2), First: r.ago(w, time.Hour)}}
+		}
+		return l
+	}
+	e := &fleet.KernelEvent{
+		Source: "host/" + host, Host: host, Name: fmt.Sprint("e", r.IntN(12)), Boot: boot(1 + r.IntN(2)), At: r.ago(w, 3*time.Hour), Severity: fleet.Severity(1 + r.IntN(4)),
+		Class:   r.one("oom", "hung-task", "io-error", "nvme", "ext4", "remount-ro", "thermal", "panic", "boot"),
+		Subject: r.one("sda", "sda1", "nvme0", "", "qemu[1]"), Cause: r.one("", "kvm_async_pf_task_wait", "jbd2_x"), Line: "x", Count: 1 + r.IntN(3),
+	}
+	e.Last = e.At.Add(time.Duration(r.IntN(10)) * time.Second)
+	return e
 }
 
 func (r random) server(w *world) fleet.Object {
@@ -199,7 +223,7 @@ func (r random) pod(w *world) fleet.Object {
 
 func (r random) host(w *world) fleet.Object {
 	h := &fleet.Host{
-		Source: "host/" + r.one("h1", "h2"), Name: r.one("h1", "h2"), Boot: r.ago(w, time.Hour),
+		Source: "host/" + r.one("h1", "h2"), Name: r.one("h1", "h2"), Boot: r.ago(w, time.Hour), BootID: r.one("", "6c59b800-2d8d-4da5-92d6-6bbe52792602"),
 		Identity: fleet.HostID{SystemUUID: r.one("", uuid(r.IntN(4)))},
 		Memory:   fleet.Memory{Total: 100 << 20, Available: fleet.Some(uint64(r.IntN(20) << 20))},
 		Swap:     fleet.Swap{Total: 100, Used: uint64(r.IntN(101)), InBytesSec: r.maybe(float64(r.IntN(9 << 20))), OutBytesSec: r.maybe(float64(r.IntN(9 << 20)))},

@@ -318,6 +318,10 @@ func blank(kind fleet.Kind) fleet.Object {
 		return new(fleet.Unit)
 	case fleet.KindSwap:
 		return new(fleet.SwapArea)
+	case fleet.KindKernel:
+		return new(fleet.KernelEvent)
+	case fleet.KindKernelLog:
+		return new(fleet.KernelLog)
 	case fleet.KindDomain:
 		return new(fleet.Domain)
 	}

@@ -134,8 +134,10 @@ func statedBy(kind fleet.Kind) []fleet.Kind {
 		return []fleet.Kind{fleet.KindVolume}
 	case fleet.KindSensor, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap:
 		return []fleet.Kind{fleet.KindDisk, fleet.KindHost}
-	case fleet.KindDisk:
+	case fleet.KindDisk, fleet.KindKernelLog:
 		return []fleet.Kind{fleet.KindHost}
+	case fleet.KindKernel:
+		return []fleet.Kind{fleet.KindDisk, fleet.KindHost}
 	case fleet.KindEvent:
 		return []fleet.Kind{fleet.KindPod, fleet.KindNode, fleet.KindVolume, fleet.KindClaim}
 	case fleet.KindDomain:
@@ -222,6 +224,15 @@ func stated(o fleet.Object) [2]fleet.Link {
 		var l [2]fleet.Link
 		if d := o.Busiest(); d != nil {
 			l = one(fleet.KindDisk, o.Source, d.Disk, "io.stat")
+		}
+		l[1] = one(fleet.KindHost, o.Source, o.Host, "its host")[0]
+		return l
+	case *fleet.KernelLog:
+		return one(fleet.KindHost, o.Source, o.Host, "its host")
+	case *fleet.KernelEvent:
+		var l [2]fleet.Link
+		if o.Class == fleet.ClassIO {
+			l = one(fleet.KindDisk, o.Source, wholeDisk("/dev/"+o.Subject), "the device it names")
 		}
 		l[1] = one(fleet.KindHost, o.Source, o.Host, "its host")[0]
 		return l

@@ -15,6 +15,10 @@ func MachineOf(o Object) string {
 		return o.Host
 	case *SwapArea:
 		return o.Host
+	case *KernelEvent:
+		return o.Host
+	case *KernelLog:
+		return o.Host
 	case *Domain:
 		return o.Host
 	case *Agent:

@@ -22,6 +22,8 @@ func NameOf(o Object) string {
 			return o.Host + " " + o.Domain
 		}
 		return o.Host + " " + o.Name
+	case *KernelEvent:
+		return o.Host + " " + o.Class
 	case *SwapArea:
 		return o.Host + ":" + o.Name
 	case *Workload:

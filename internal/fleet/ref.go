@@ -25,13 +25,15 @@ const (
 	KindSensor     Kind = "sensor"
 	KindDisk       Kind = "disk"
 	KindFilesystem Kind = "filesystem"
-	KindUnit       Kind = "unit"     // a systemd scope or service with its control group
-	KindSwap       Kind = "swap"     // a swap area
-	KindDomain     Kind = "domain"   // a libvirt domain
-	KindWorkload   Kind = "workload" // a Deployment, StatefulSet or DaemonSet
-	KindApp        Kind = "app"      // an Argo CD application
-	KindLog        Kind = "log"      // the last lines of a container's log
-	KindManifest   Kind = "manifest" // an object as its API server has it
+	KindUnit       Kind = "unit"      // a systemd scope or service with its control group
+	KindSwap       Kind = "swap"      // a swap area
+	KindKernel     Kind = "kernel"    // what a line of a kernel's log means
+	KindKernelLog  Kind = "kernellog" // the end of a machine's kernel log
+	KindDomain     Kind = "domain"    // a libvirt domain
+	KindWorkload   Kind = "workload"  // a Deployment, StatefulSet or DaemonSet
+	KindApp        Kind = "app"       // an Argo CD application
+	KindLog        Kind = "log"       // the last lines of a container's log
+	KindManifest   Kind = "manifest"  // an object as its API server has it
 	KindFlavor     Kind = "flavor"
 	KindAgent      Kind = "agent" // strata on another machine
 	KindFinding    Kind = "finding"
@@ -47,8 +49,8 @@ func (k Kind) Scope() string {
 		return "volumes"
 	case KindClaim:
 		return "claims"
-	case KindHost, KindLog, KindManifest:
-		return string(k) // there is one, or one at a time
+	case KindHost, KindKernel, KindLog, KindManifest:
+		return string(k) // there is one, one at a time, or no plural
 	}
 	return string(k) + "s"
 }

@@ -143,6 +143,10 @@ func blank(kind fleet.Kind) (fleet.Object, bool) {
 		return new(fleet.Unit), true
 	case fleet.KindSwap:
 		return new(fleet.SwapArea), true
+	case fleet.KindKernel:
+		return new(fleet.KernelEvent), true
+	case fleet.KindKernelLog:
+		return new(fleet.KernelLog), true
 	case fleet.KindDomain:
 		return new(fleet.Domain), true
 	case fleet.KindDeed:

@@ -1,5 +1,5 @@
 // Package host watches one machine through /proc, /sys and smartctl: load, memory, swap and pressure, temperatures,
-// disks and their SMART, filesystems, control groups with their I/O and limits, swap areas. It only reads; it starts no self-test, wakes no sleeping disk and needs no rights
+// disks and their SMART, filesystems, control groups with their I/O and limits, swap areas, and the kernel's log. It only reads; it starts no self-test, wakes no sleeping disk and needs no rights
 // for what ordinary users may see. What it cannot see it says, in Host.Missing and Disk.Missing.
 package host
 
@@ -23,6 +23,8 @@ const (
 	ScopeFilesystems = "filesystems"
 	ScopeUnits       = "units"
 	ScopeSwaps       = "swaps"
+	ScopeKernel      = "kernel"
+	ScopeKernelLogs  = "kernellogs"
 )
 
 // Config says which machine to watch and how. The zero value is the machine strata runs on.
@@ -41,8 +43,8 @@ type Config struct {
 	Wishes *sources.Wishes
 }
 
-// New returns the source "host/NAME" with six scopes: host, sensors, disks, filesystems, units and swaps. Each fails
-// alone.
+// New returns the source "host/NAME" with eight scopes: host, sensors, disks, filesystems, units, swaps, kernel and
+// kernellogs. Each fails alone but the last two, which come from one log.
 func New(c Config) sources.Source {
 	at := tree.Tree(c.Root)
 	if c.Name == "" {
@@ -116,6 +118,7 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 		all.Go(func() { l.run(ctx, say) })
 	}
 	all.Go(func() { smart.run(ctx) })
+	all.Go(func() { newKernel(s, notes).run(ctx, say) })
 	all.Go(func() {
 		for {
 			select {

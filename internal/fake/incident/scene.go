@@ -19,6 +19,8 @@ type scene struct {
 	load load
 	last time.Duration // of the step before
 
+	kernels kernels
+
 	nova     *nova.Cloud
 	kube     *kube.Server
 	machines []*simulated
@@ -86,7 +88,11 @@ func (s *scene) step(now time.Time) error {
 	want, fails := s.plot.step(at, relief, s.compute.back(), busy)
 	s.load.follow(want, at-s.last)
 	s.last = at
+	wrote := s.writeKernels(at)
 	if fails && !s.compute.off {
+		if err := s.machines[machineCompute].Kernel(0, panicked); err != nil {
+			wrote = err
+		}
 		s.compute.fail(at)
 		for _, g := range s.guests {
 			if g.host == hostCompute {
@@ -95,6 +101,9 @@ func (s *scene) step(now time.Time) error {
 		}
 	}
 	err := s.compute.step(at, now, s.guests)
+	if wrote != nil {
+		err = wrote
+	}
 	for _, g := range s.guests {
 		run, _ := s.nova.Run(g.server) // one that was deleted does not run
 		g.step(at, run, run.Host != hostCompute || s.compute.running(), s.told(g.server))

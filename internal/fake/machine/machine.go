@@ -4,6 +4,7 @@ package machine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -23,6 +24,7 @@ type Machine struct {
 	state   State
 	boot    time.Time
 	boots   int
+	records int // of the kernel's log since boot
 	counts  counts
 	written map[string]string // what each file holds
 	systemd manager
@@ -56,6 +58,9 @@ func New(dir string, s Spec) (*Machine, error) {
 		return nil, fmt.Errorf("simulating machine %s: %w", s.Hostname, err)
 	}
 	m.count(m.state.Up)
+	if err := m.booting(); err != nil {
+		return nil, fmt.Errorf("simulating machine %s: %w", s.Hostname, err)
+	}
 	return m, m.write()
 }
 
@@ -129,7 +134,7 @@ func (m *Machine) Reboot() error {
 	m.unlimit()
 	m.systemd.timers = nil
 	m.virt.reboot()
-	if err := m.domainFiles(); err != nil {
+	if err := errors.Join(m.booting(), m.domainFiles()); err != nil {
 		return err
 	}
 	return m.write()
