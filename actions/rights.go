@@ -14,8 +14,8 @@ const (
 	rightToFiles       // below /etc and /proc/sys
 )
 
-// LimitRule is a polkit rule that lets one user limit the I/O of virtual machines and do nothing else. It goes into
-// /etc/polkit-1/rules.d.
+// LimitRule is a polkit rule that lets one user set properties of virtual machines' scopes, limits among them, and neither
+// stop nor start them; polkit is not told which property. It goes into /etc/polkit-1/rules.d.
 const LimitRule = `polkit.addRule(function(action, subject) {
   if (action.id == "org.freedesktop.systemd1.manage-units" && action.lookup("verb") == "set-property" &&
       /^machine-qemu/.test(action.lookup("unit")) && subject.user == "USER") return polkit.Result.YES;
