@@ -132,6 +132,9 @@ func (d *confirm) body(m *Model) (body []line) {
 }
 
 func (d *confirm) buttons(t *Theme) line {
+	if len(d.allowed()) == 0 {
+		return says(badInk, "all of it is refused: nothing can be done")
+	}
 	if ask := d.ask(); ask != "" {
 		return line{cells: []cell{{"type ", plain}, {ask, bold}, {" and enter to do it: ", plain}, {d.typed, accent}, {t.or("▏", "_"), accent}}}
 	}
@@ -222,6 +225,10 @@ func (d *confirm) agree(m *Model) tea.Cmd {
 		return nil
 	}
 	run := d.allowed()
+	if len(run) == 0 {
+		m.say(warnInk, "all of it is refused: nothing can be done")
+		return nil
+	}
 	if ask := d.ask(); d.typed != ask {
 		m.say(warnInk, "type "+ask+" to agree")
 		return nil

@@ -156,8 +156,14 @@ func isTree(v any) bool {
 }
 
 func scalar(v any) string {
-	if f, ok := v.(float64); ok && f == float64(int64(f)) {
+	f, ok := v.(float64)
+	switch {
+	case !ok:
+		return fmt.Sprint(v)
+	case f == float64(int64(f)):
 		return fmt.Sprintf("%d", int64(f))
+	case f > -1 && f < 1:
+		return fmt.Sprintf("%.3g", f)
 	}
-	return fmt.Sprint(v)
+	return fmt.Sprintf("%.2f", f) // "y" has all of its digits
 }

@@ -56,6 +56,12 @@ func TestAFormForSeveralSaysWhatIsRefusedOfWhich(t *testing.T) {
 	}
 	m.open(newForm(m, wide(), refs))
 	wants(t, m, "limit: 2 marked", m.called(refs[0]), m.called(refs[1]))
+	press(t, m, "enter") // what does not fit the form can be read here, though nothing may be done
+	wants(t, m, "limit: 0 of 2", "refused", "all of it is refused")
+	press(t, m, "y")
+	if _, open := m.over[len(m.over)-1].(*confirm); !open || len(m.runs.now) > 0 {
+		t.Error("a yes to what is refused did something")
+	}
 }
 
 func TestTypingReplacesWhatAFormOffers(t *testing.T) {

@@ -143,7 +143,7 @@ func (f *form) key(m *Model, k string) tea.Cmd {
 		one.write(" ")
 	case "enter":
 		plans := f.plans(m)
-		if d := (&confirm{title: f.offer.Title, plans: plans}); len(d.allowed()) > 0 {
+		if d := (&confirm{title: f.offer.Title, plans: plans}); len(d.allowed()) > 0 || len(plans) > 1 {
 			m.open(d) // the form stays below it, for who wants to change a value
 		} else {
 			m.say(warnInk, "with these values it is refused: "+plans[0].Refused[0])

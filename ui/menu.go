@@ -86,6 +86,9 @@ func (m *Model) undos(refs []fleet.Ref) []choice {
 		}
 		c.plans = append(c.plans, p)
 	}
+	if len(c.plans) > 1 {
+		c.offer.Title = "undo what was done last to each"
+	}
 	if len(c.plans) == 0 {
 		return nil
 	}

@@ -97,7 +97,7 @@ func unitRate(u *fleet.Unit, which func(*fleet.UnitIO) fleet.Opt[float64]) cell 
 	d := u.Busiest()
 	switch {
 	case d != nil:
-		return cell{rate(which(d)), plain}
+		return cell{limitedRate(which(d)), plain}
 	case len(u.Missing) > 0:
 		return cell{"—", dim}
 	}
@@ -164,9 +164,18 @@ func nearestLimit(d fleet.UnitIO) (share float64, says string) {
 	return share, says
 }
 
+// limitedRate is a rate that stands beside its limit, and is counted as that is: the other tables count in 1024.
+func limitedRate(v fleet.Opt[float64]) string {
+	if !v.OK || v.V < 1 {
+		return rate(v)
+	}
+	digit := math.Pow10(int(math.Log10(v.V)) - 2) // the third of its digits
+	return bytesASecond(math.Round(v.V/digit) * digit)
+}
+
 // bytesASecond is a limit as it was set: systemd and libvirt count in thousands.
 func bytesASecond(n float64) string {
-	units := []string{"B/s", "kB/s", "MB/s", "GB/s", "TB/s"}
+	units := []string{"B/s", "KB/s", "MB/s", "GB/s", "TB/s"}
 	i := 0
 	for n >= 1000 && i < len(units)-1 {
 		n /= 1000

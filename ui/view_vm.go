@@ -20,12 +20,12 @@ func vmsView() *view {
 			{title: "vcpu/mem", width: 9, right: true, drop: 6, cell: domain(vmSize), key: number(func(d *fleet.Domain) float64 { return -float64(d.Compute.Memory) })},
 			{title: "cpu", width: 5, right: true, drop: 8, cell: domain(func(_ *scene, d *fleet.Domain) cell { return cell{onlyRunning(d, percent(d.Process.CPU)), dim} }), key: number(func(d *fleet.Domain) float64 { return -d.Process.CPU.Or(0) })},
 			{title: "read", width: 8, right: true, drop: 5, cell: domain(func(_ *scene, d *fleet.Domain) cell {
-				return cell{onlyRunning(d, rate(diskSum(d, func(k *fleet.DomainDisk) fleet.Opt[float64] { return k.Read }))), dim}
+				return cell{onlyRunning(d, limitedRate(diskSum(d, func(k *fleet.DomainDisk) fleet.Opt[float64] { return k.Read }))), dim}
 			}), key: number(func(d *fleet.Domain) float64 {
 				return -diskSum(d, func(k *fleet.DomainDisk) fleet.Opt[float64] { return k.Read }).Or(0)
 			})},
 			{title: "write", width: 8, right: true, drop: 2, cell: domain(func(_ *scene, d *fleet.Domain) cell {
-				return cell{onlyRunning(d, rate(diskSum(d, func(k *fleet.DomainDisk) fleet.Opt[float64] { return k.Write }))), dim}
+				return cell{onlyRunning(d, limitedRate(diskSum(d, func(k *fleet.DomainDisk) fleet.Opt[float64] { return k.Write }))), dim}
 			}), key: number(func(d *fleet.Domain) float64 {
 				return -diskSum(d, func(k *fleet.DomainDisk) fleet.Opt[float64] { return k.Write }).Or(0)
 			})},
