@@ -64,6 +64,7 @@ func (f *Far) listen(ctx context.Context, did chan<- wire.Did) {
 			return
 		}
 	}
+	_ = f.talk.End() // only then all of its standard error is there
 	f.why = Why(f.talk, errors.Join(errors.New("the conversation ended"), scan.Err()))
 }
 
