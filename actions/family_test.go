@@ -67,8 +67,11 @@ func TestNothingIsDoneToAClusterWhoseDeedsCannotBeWrittenDown(t *testing.T) {
 	l := kubeStart(t, 20*time.Second)
 	pod := l.api.Pods()[0]
 	for _, a := range []Action{
-		CordonNode{l.source, "w1"}, DrainNode{Source: l.source, Node: "w1", Timeout: time.Minute}, DeletePod{Source: l.source, Pod: pod.Namespace + "/" + pod.Name},
-		ScaleWorkload{Source: l.source, Workload: "shop/deployment/web", Replicas: 5}, RestartWorkload{l.source, "shop/deployment/web"},
+		CordonNode{l.source, "w1"},
+		DrainNode{Source: l.source, Node: "w1", Timeout: time.Minute},
+		DeletePod{Source: l.source, Pod: pod.Namespace + "/" + pod.Name},
+		ScaleWorkload{Source: l.source, Workload: "shop/deployment/web", Replicas: 5},
+		RestartWorkload{l.source, "shop/deployment/web"},
 	} {
 		unwritten(t, l.lab, a)
 	}
@@ -100,11 +103,15 @@ func TestALostAnswerOfAnyKubernetesActionIsSeenAndNotSentAgain(t *testing.T) {
 	pod := l.api.Pods()[0]
 	l.api.Break("", fake.Fault{Lose: true})
 	for _, a := range []Action{
-		CordonNode{l.source, "w1"}, UncordonNode{l.source, "w1"},
-		TaintNode{l.source, "w2", "k", "v", "PreferNoSchedule"}, UntaintNode{l.source, "w2", "k", "PreferNoSchedule"},
+		CordonNode{l.source, "w1"},
+		UncordonNode{l.source, "w1"},
+		TaintNode{l.source, "w2", "k", "v", "PreferNoSchedule"},
+		UntaintNode{l.source, "w2", "k", "PreferNoSchedule"},
 		DeletePod{Source: l.source, Pod: pod.Namespace + "/" + pod.Name},
-		ScaleWorkload{Source: l.source, Workload: "shop/deployment/web", Replicas: 5}, RestartWorkload{l.source, "shop/deployment/web"},
-		RefreshApp{l.source, "argocd/shop", "hard"}, SyncApp{Source: l.source, App: "argocd/shop"},
+		ScaleWorkload{Source: l.source, Workload: "shop/deployment/web", Replicas: 5},
+		RestartWorkload{l.source, "shop/deployment/web"},
+		RefreshApp{l.source, "argocd/shop", "hard"},
+		SyncApp{Source: l.source, App: "argocd/shop"},
 	} {
 		l.until(t, func(s *fleet.Snapshot) bool { return len(a.Plan(s).Refused) == 0 })
 		before := l.writes()
