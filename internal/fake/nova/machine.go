@@ -1,6 +1,7 @@
 package nova
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -209,7 +210,7 @@ func (f *Cloud) StopTogether(ids ...string) {
 	for _, id := range ids {
 		f.change(id, func(s *server, now time.Time) {
 			a := f.record(s, "stop", nil, now, "compute_stop_instance")
-			request = or(request, a.request)
+			request = cmp.Or(request, a.request)
 			a.request = request
 			a.finish(now, nil)
 			s.State, s.power, s.task, s.done = "stopped", 4, "", nil
