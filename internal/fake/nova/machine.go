@@ -237,17 +237,9 @@ func (f *Cloud) Run(id string) (Run, bool) {
 	return Run{State: s.State, Task: s.task, Power: s.power, Host: s.Host}, true
 }
 
-// Crash is a guest whose process ended: to Nova the same as a guest that shut itself down.
-func (f *Cloud) Crash(id string) { f.PowerOff(id) }
-
 // Lose is a guest that its hypervisor no longer knows: Nova shows it ACTIVE with power state NOSTATE, and does nothing.
 func (f *Cloud) Lose(id string) {
 	f.change(id, func(s *server, _ time.Time) { s.power = 0 })
-}
-
-// Fail puts a server into ERROR with a fault.
-func (f *Cloud) Fail(id, message string) {
-	f.change(id, func(s *server, _ time.Time) { s.State, s.Fault, s.task, s.done = "error", message, "", nil })
 }
 
 // PowerOn is Nova starting a server by itself, as after the reboot of a host with resume_guests_state_on_host_boot.
