@@ -189,7 +189,7 @@ func TestEveryPlanKeepsItsPromises(t *testing.T) {
 }
 
 // seldom are actions that need more of the world than worldOf has; tests of their own have it.
-var seldom = []string{"server-evacuate", "domain-resume", "pod-force-delete"}
+var seldom = []string{"server-evacuate", "domain-resume"}
 
 // promised checks what every plan must be.
 func promised(t *testing.T, s *fleet.Snapshot, o Offer, a Action, p Plan, name string) {

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -55,7 +56,7 @@ func (a ReadConsole) apply(ctx context.Context, hands Hands, say func(Step)) err
 	if err != nil {
 		return err
 	}
-	say(Step{Output: or(answer.Output, "(the console is empty)\n")})
+	say(Step{Output: cmp.Or(answer.Output, "(the console is empty)\n")})
 	return nil
 }
 

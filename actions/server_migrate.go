@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -39,7 +40,7 @@ func (a MigrateServer) Plan(s *fleet.Snapshot) Plan {
 		to = a.Host
 	}
 	p.Effects = []string{
-		"nova copies the guest's memory, and its disk where the hosts share none, from " + or(sv.Place.Host, "its host") + " to " + to + " while it runs",
+		"nova copies the guest's memory, and its disk where the hosts share none, from " + cmp.Or(sv.Place.Host, "its host") + " to " + to + " while it runs",
 		"the guest pauses for a moment at the end; limits set on its scope stay behind",
 	}
 	p.Refused = append(p.Refused, refuseHost(s, sv, a.Host)...)
@@ -53,14 +54,6 @@ func (a MigrateServer) Plan(s *fleet.Snapshot) Plan {
 	p.Now += " on " + sv.Place.Host
 	p.Undo = MigrateServer{a.Source, a.ID, sv.Place.Host}
 	return p
-}
-
-// or returns the first text unless it is empty.
-func or(text, other string) string {
-	if text != "" {
-		return text
-	}
-	return other
 }
 
 func (a MigrateServer) apply(ctx context.Context, hands Hands, _ func(Step)) error {
@@ -96,7 +89,7 @@ func seenMoved(s *fleet.Snapshot, target fleet.Ref, to, kind, last string, since
 		}
 	}
 	if over && sv.Run.TaskState == "" {
-		return done, sv.Run.Status + " on " + or(sv.Place.Host, "another host")
+		return done, sv.Run.Status + " on " + cmp.Or(sv.Place.Host, "another host")
 	}
 	if says, bad := novaFailed(sv, kind, since); bad {
 		return failed, says

@@ -154,29 +154,3 @@ func everyLimit(l fleet.IOLimit) fleet.IOLimit {
 	}
 	return l
 }
-
-// parseIOMax reads io.max: for each device, by number, its limit.
-func parseIOMax(text string) map[string]fleet.IOLimit {
-	all := map[string]fleet.IOLimit{}
-	for line := range strings.Lines(text) {
-		f := strings.Fields(line)
-		if len(f) < 2 {
-			continue
-		}
-		var l fleet.IOLimit
-		for _, pair := range f[1:] {
-			key, value, _ := strings.Cut(pair, "=")
-			n, err := strconv.ParseUint(value, 10, 64)
-			if err != nil {
-				continue // max
-			}
-			for _, v := range limitValues() {
-				if v.key == key {
-					*v.of(&l) = fleet.Some(n)
-				}
-			}
-		}
-		all[f[0]] = l
-	}
-	return all
-}

@@ -51,7 +51,7 @@ func (p place) ioMax(m connect.Machine) (map[string]fleet.IOLimit, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading io.max back: %w", err)
 	}
-	return parseIOMax(string(b)), nil
+	return fleet.ParseIOMax(string(b)), nil
 }
 
 // setLimits sets values for a disk and reads io.max back: systemd's word alone proves nothing.

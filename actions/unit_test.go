@@ -254,7 +254,7 @@ func TestOneWhoIsNotRootIsToldWhatItTakes(t *testing.T) {
 func FuzzIOMax(f *testing.F) {
 	f.Add("259:0 rbps=max wbps=2000000 riops=max wiops=max\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		for number, l := range parseIOMax(text) {
+		for number, l := range fleet.ParseIOMax(text) {
 			if !strings.Contains(text, number) || len(limitText(l)) == 0 {
 				t.Errorf("%q gave %q: %+v", text, number, l)
 			}

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,7 +54,7 @@ func computeDown(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
 		verdict.Says = fmt.Sprintf("%s on %s was forced down by an operator", c.Binary, c.Host)
 	case c.Status == "disabled":
 		verdict.Severity = fleet.Warn
-		verdict.Says = fmt.Sprintf("%s on %s is down, and disabled: %s", c.Binary, c.Host, or(sentence(c.DisabledReason), "no reason given"))
+		verdict.Says = fmt.Sprintf("%s on %s is down, and disabled: %s", c.Binary, c.Host, cmp.Or(sentence(c.DisabledReason), "no reason given"))
 	case !c.Updated.IsZero():
 		verdict.Says += ", last seen " + clock(s, c.Updated)
 	}

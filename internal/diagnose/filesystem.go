@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -58,7 +59,7 @@ func nearlyFull(_ *fleet.Snapshot, f *fleet.Filesystem) Verdict {
 
 func filesystemErrors(s *fleet.Snapshot, f *fleet.Filesystem) Verdict {
 	if len(f.Counters) == 0 {
-		return Verdict{State: CannotTell, Missing: []string{"error counters: " + or(f.Type, "this filesystem") + " keeps none that can be read; dmesg on " + f.Host}}
+		return Verdict{State: CannotTell, Missing: []string{"error counters: " + cmp.Or(f.Type, "this filesystem") + " keeps none that can be read; dmesg on " + f.Host}}
 	}
 	verdict := Verdict{State: OK}
 	var words []string

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -21,11 +22,11 @@ const cooled = 5.0
 func tooHot(_ *fleet.Snapshot, t *fleet.Sensor) Verdict {
 	switch {
 	case !t.Celsius.OK && !t.Alarm:
-		return Verdict{State: CannotTell, Missing: []string{"its temperature: " + or(t.NoData, "no reading")}}
+		return Verdict{State: CannotTell, Missing: []string{"its temperature: " + cmp.Or(t.NoData, "no reading")}}
 	case !t.Max.OK && !t.Crit.OK && !t.Alarm:
 		return Verdict{State: CannotTell, Missing: []string{"its limits: the sensor tells no temp*_max and no temp*_crit"}}
 	}
-	name := or(t.Label, t.Name)
+	name := cmp.Or(t.Label, t.Name)
 	if t.Disk != "" {
 		name += " of " + t.Disk
 	}

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -161,7 +162,7 @@ func outOfMemory(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	since := s.At.Add(-lasts)
 	k := kernelSince(s, h.Source, h.Name, later(since, h.Boot))
 	return k.verdict(k.within(since, class(fleet.ClassOOM)), lasts, func(last *fleet.KernelEvent, n int) string {
-		says := fmt.Sprintf("the kernel of %s killed %s for memory", h.Name, or(last.Subject, "a process"))
+		says := fmt.Sprintf("the kernel of %s killed %s for memory", h.Name, cmp.Or(last.Subject, "a process"))
 		if last.Severity == fleet.Warn {
 			says += ", at the limit of its control group"
 		}
@@ -185,7 +186,7 @@ func hungTask(s *fleet.Snapshot, h *fleet.Host) Verdict {
 		}
 	}
 	return k.verdict(found, lasts, func(last *fleet.KernelEvent, _ int) string {
-		return fmt.Sprintf("%s on %s hangs in %s", last.Subject, h.Name, or(last.Cause, "a wait of the kernel"))
+		return fmt.Sprintf("%s on %s hangs in %s", last.Subject, h.Name, cmp.Or(last.Cause, "a wait of the kernel"))
 	})
 }
 
@@ -202,7 +203,7 @@ func diskErrors(s *fleet.Snapshot, d *fleet.Disk) Verdict {
 		}
 		return false
 	}), lasts, func(last *fleet.KernelEvent, n int) string {
-		return fmt.Sprintf("%s: %s, %s in an hour", diskName(d), or(last.Cause, "I/O error"), plural(uint64(max(n, 0)), "line"))
+		return fmt.Sprintf("%s: %s, %s in an hour", diskName(d), cmp.Or(last.Cause, "I/O error"), plural(uint64(max(n, 0)), "line"))
 	})
 }
 
@@ -218,10 +219,10 @@ func brokenFilesystem(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	return k.verdict(found, 0, func(last *fleet.KernelEvent, _ int) string {
 		for _, e := range found {
 			if e.Class == fleet.ClassReadOnly || e.Severity == fleet.Critical {
-				return fmt.Sprintf("%s on %s cannot be written any more", or(e.Subject, "a filesystem"), h.Name)
+				return fmt.Sprintf("%s on %s cannot be written any more", cmp.Or(e.Subject, "a filesystem"), h.Name)
 			}
 		}
-		return fmt.Sprintf("%s found errors on %s of %s", last.Class, or(last.Subject, "a filesystem"), h.Name)
+		return fmt.Sprintf("%s found errors on %s of %s", last.Class, cmp.Or(last.Subject, "a filesystem"), h.Name)
 	})
 }
 
@@ -265,7 +266,7 @@ func panicked(s *fleet.Snapshot, h *fleet.Host) Verdict {
 		case strings.Contains(last.Cause, "Unable to mount root fs"):
 			return fmt.Sprintf("%s did not find its root filesystem at a boot: the initramfs of that kernel is missing or not whole", h.Name)
 		}
-		return fmt.Sprintf("%s rebooted after a kernel panic: %s", h.Name, or(last.Cause, "reason not told"))
+		return fmt.Sprintf("%s rebooted after a kernel panic: %s", h.Name, cmp.Or(last.Cause, "reason not told"))
 	})
 	switch v.State {
 	case Bad:

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -38,13 +39,13 @@ func noPhase(p *fleet.Pod) Verdict {
 
 func podEvidence(p *fleet.Pod) fleet.Evidence {
 	return because(p, time.Time{}, "pod status", "phase=%s ready=%d/%d restarts=%d reason=%s message=%s",
-		p.Run.Phase, p.Run.Ready, p.Run.Total, p.Run.Restarts, or(p.Run.Reason, "-"), or(sentence(p.Run.Message), "-"))
+		p.Run.Phase, p.Run.Ready, p.Run.Total, p.Run.Restarts, cmp.Or(p.Run.Reason, "-"), cmp.Or(sentence(p.Run.Message), "-"))
 }
 
 func exitEvidence(p *fleet.Pod) fleet.Evidence {
 	e := p.LastExit
 	return because(p, e.Finished, "pod status.containerStatuses lastState.terminated", "%s %s exitCode=%d signal=%d finishedAt=%s",
-		e.Container, or(e.Reason, "?"), e.Code, e.Signal, e.Finished.UTC().Format(time.RFC3339))
+		e.Container, cmp.Or(e.Reason, "?"), e.Code, e.Signal, e.Finished.UTC().Format(time.RFC3339))
 }
 
 func previousLog(p *fleet.Pod) []string {
@@ -76,7 +77,7 @@ func crashing(s *fleet.Snapshot, p *fleet.Pod) Verdict {
 		Says: fmt.Sprintf("%s crashes again and again, %s", podName(p), plural(p.Run.Restarts, "restart")),
 	}
 	if e := p.LastExit; e != nil {
-		verdict.Says += fmt.Sprintf(": %s exits with %d (%s)", e.Container, e.Code, or(e.Reason, "no reason"))
+		verdict.Says += fmt.Sprintf(": %s exits with %d (%s)", e.Container, e.Code, cmp.Or(e.Reason, "no reason"))
 		verdict.Because = append(verdict.Because, exitEvidence(p))
 	}
 	return verdict
@@ -140,7 +141,7 @@ func podFailed(_ *fleet.Snapshot, p *fleet.Pod) Verdict {
 	case p.Run.Phase != "Failed" || !p.Deleting.IsZero():
 		return Verdict{State: OK}
 	}
-	verdict := Verdict{State: Bad, Says: podName(p) + " failed: " + or(p.Run.Reason, "no reason given"), Because: []fleet.Evidence{podEvidence(p)}}
+	verdict := Verdict{State: Bad, Says: podName(p) + " failed: " + cmp.Or(p.Run.Reason, "no reason given"), Because: []fleet.Evidence{podEvidence(p)}}
 	if p.Run.Message != "" {
 		verdict.Says += ", " + sentence(p.Run.Message)
 	}

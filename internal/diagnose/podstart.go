@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -54,7 +55,7 @@ func unscheduled(p *fleet.Pod, forNodes bool) Verdict {
 		return Verdict{State: OK}
 	}
 	verdict := Verdict{State: Bad, Because: []fleet.Evidence{podEvidence(p)}, Since: p.Created}
-	verdict.Says = podName(p) + " is Pending: " + or(sentence(p.Run.Message), "no node takes it")
+	verdict.Says = podName(p) + " is Pending: " + cmp.Or(sentence(p.Run.Message), "no node takes it")
 	if p.Run.Message == "" {
 		verdict.Missing = []string{"the scheduler's reasons: kubectl -n " + p.Namespace + " describe pod " + p.Name}
 	}
@@ -111,7 +112,7 @@ func slowStart(_ *fleet.Snapshot, p *fleet.Pod) Verdict {
 	}
 	return Verdict{
 		State: Bad, Since: p.Created, Because: []fleet.Evidence{podEvidence(p)},
-		Says:    podName(p) + " is still starting on " + p.Node + ": " + or(p.Run.Reason, "Pending"),
+		Says:    podName(p) + " is still starting on " + p.Node + ": " + cmp.Or(p.Run.Reason, "Pending"),
 		Missing: []string{"what it waits for (a volume, an init container): kubectl -n " + p.Namespace + " describe pod " + p.Name},
 	}
 }

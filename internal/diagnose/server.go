@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -68,8 +69,8 @@ func powerSplit(_ *fleet.Snapshot, v *fleet.Server) Verdict {
 	default:
 		return Verdict{State: OK}
 	}
-	verdict.Missing = []string{"whether nova-compute still synchronises: its log on " + or(v.Place.Host, "its hypervisor") +
-		"; virsh domstate " + or(v.Place.InstanceName, "DOMAIN")}
+	verdict.Missing = []string{"whether nova-compute still synchronises: its log on " + cmp.Or(v.Place.Host, "its hypervisor") +
+		"; virsh domstate " + cmp.Or(v.Place.InstanceName, "DOMAIN")}
 	return verdict
 }
 

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -67,7 +68,7 @@ func nvmeWarning(_ *fleet.Snapshot, d *fleet.Disk) Verdict {
 		}
 	}
 	verdict := Verdict{
-		State: Bad, Says: fmt.Sprintf("%s warns: %s", diskName(d), or(strings.Join(words, ", "), fmt.Sprintf("0x%02x", bits))),
+		State: Bad, Says: fmt.Sprintf("%s warns: %s", diskName(d), cmp.Or(strings.Join(words, ", "), fmt.Sprintf("0x%02x", bits))),
 		Because: []fleet.Evidence{because(d, d.Smart.At, "smartctl critical_warning", "0x%02x", bits)},
 	}
 	if bits == 1<<1 { // only the temperature

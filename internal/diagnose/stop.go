@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -55,7 +56,7 @@ func listActions(v *fleet.Server) []string {
 
 func statusEvidence(v *fleet.Server) fleet.Evidence {
 	return because(v, v.Times.Updated, "nova servers/detail", "status=%s vm_state=%s power_state=%s task_state=%s",
-		or(v.Run.Status, "?"), or(v.Run.VMState, "?"), power(v), or(v.Run.TaskState, "null"))
+		cmp.Or(v.Run.Status, "?"), cmp.Or(v.Run.VMState, "?"), power(v), cmp.Or(v.Run.TaskState, "null"))
 }
 
 func power(v *fleet.Server) string {
@@ -67,9 +68,9 @@ func power(v *fleet.Server) string {
 
 func actionEvidence(v *fleet.Server, a fleet.ServerAction) []fleet.Evidence {
 	all := []fleet.Evidence{because(v, a.Start, "nova os-instance-actions", "%s %s user_id=%s project_id=%s start_time=%s",
-		a.Action, a.Request, or(a.User, "null"), or(a.Project, "null"), a.Start.UTC().Format(time.RFC3339))}
+		a.Action, a.Request, cmp.Or(a.User, "null"), cmp.Or(a.Project, "null"), a.Start.UTC().Format(time.RFC3339))}
 	for _, e := range a.Events {
-		all = append(all, because(v, e.Start, "nova os-instance-actions events", "%s %s host=%s", e.Event, or(e.Result, "running"), or(e.Host, "?")))
+		all = append(all, because(v, e.Start, "nova os-instance-actions events", "%s %s host=%s", e.Event, cmp.Or(e.Result, "running"), cmp.Or(e.Host, "?")))
 	}
 	return all
 }
@@ -84,7 +85,7 @@ func person(a fleet.ServerAction) string {
 
 // whyOff tells how to learn what took a guest down, before the next start overwrites it.
 func whyOff(v *fleet.Server) string {
-	domain, host := or(v.Place.InstanceName, "DOMAIN"), or(v.Place.Hypervisor, "its hypervisor")
+	domain, host := cmp.Or(v.Place.InstanceName, "DOMAIN"), cmp.Or(v.Place.Hypervisor, "its hypervisor")
 	return "why the guest went off (a poweroff inside looks the same): virsh domstate --reason " + domain + " on " + host + ", before the next start"
 }
 

@@ -54,14 +54,6 @@ func because(o fleet.Object, at time.Time, where, format string, args ...any) fl
 	return fleet.Evidence{At: at, Ref: o.Ref(), Where: where, Says: fmt.Sprintf(format, args...)}
 }
 
-// or is a word for what is not told.
-func or(text, none string) string {
-	if text == "" {
-		return none
-	}
-	return text
-}
-
 func bytes[N uint64 | float64](n N) string {
 	v, unit := float64(n), 0
 	for v >= 1024 && unit < 5 {

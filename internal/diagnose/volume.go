@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -23,16 +24,16 @@ func volumeRules() []Rule {
 
 func claimUnbound(_ *fleet.Snapshot, c *fleet.Claim) Verdict {
 	name := c.Namespace + "/" + c.Name
-	verdict := Verdict{State: Bad, Because: []fleet.Evidence{because(c, time.Time{}, "pvc status", "phase=%s volumeName=%s storageClassName=%s", c.Phase, or(c.Volume, "-"), or(c.Class, "-"))}}
+	verdict := Verdict{State: Bad, Because: []fleet.Evidence{because(c, time.Time{}, "pvc status", "phase=%s volumeName=%s storageClassName=%s", c.Phase, cmp.Or(c.Volume, "-"), cmp.Or(c.Class, "-"))}}
 	switch c.Phase {
 	case "":
 		return Verdict{State: CannotTell, Missing: []string{"kubectl -n " + c.Namespace + " get pvc " + c.Name}}
 	case "Lost":
 		verdict.Severity, verdict.Now = fleet.Critical, true
-		verdict.Says = fmt.Sprintf("%s lost its volume %s", name, or(c.Volume, "(no name)"))
+		verdict.Says = fmt.Sprintf("%s lost its volume %s", name, cmp.Or(c.Volume, "(no name)"))
 	case "Pending":
 		verdict.Since, verdict.Confidence = c.Created, fleet.Medium
-		verdict.Says = fmt.Sprintf("%s waits for a volume of class %s", name, or(c.Class, "(none)"))
+		verdict.Says = fmt.Sprintf("%s waits for a volume of class %s", name, cmp.Or(c.Class, "(none)"))
 		verdict.Missing = []string{"whether it only waits for its first pod: kubectl -n " + c.Namespace + " describe pvc " + c.Name}
 	default:
 		return Verdict{State: OK}
@@ -42,7 +43,7 @@ func claimUnbound(_ *fleet.Snapshot, c *fleet.Claim) Verdict {
 
 func volumeEvidence(v *fleet.Volume) fleet.Evidence {
 	return because(v, time.Time{}, "pv", "phase=%s claim=%s backing=%s path=%s reclaim=%s message=%s",
-		v.Phase, or(v.Claim, "-"), or(v.Backing, "?"), or(v.HostPath, "-"), or(v.Reclaim, "?"), or(sentence(v.Message), "-"))
+		v.Phase, cmp.Or(v.Claim, "-"), cmp.Or(v.Backing, "?"), cmp.Or(v.HostPath, "-"), cmp.Or(v.Reclaim, "?"), cmp.Or(sentence(v.Message), "-"))
 }
 
 func volumeFailed(_ *fleet.Snapshot, v *fleet.Volume) Verdict {
@@ -52,7 +53,7 @@ func volumeFailed(_ *fleet.Snapshot, v *fleet.Volume) Verdict {
 	case "Failed":
 		return Verdict{
 			State: Bad, Because: []fleet.Evidence{volumeEvidence(v)},
-			Says: fmt.Sprintf("volume %s failed: %s", v.Name, or(sentence(v.Message), "no message")),
+			Says: fmt.Sprintf("volume %s failed: %s", v.Name, cmp.Or(sentence(v.Message), "no message")),
 		}
 	}
 	return Verdict{State: OK}
@@ -67,7 +68,7 @@ func hostPathTrap(_ *fleet.Snapshot, v *fleet.Volume) Verdict {
 	}
 	return Verdict{
 		State: Bad, Because: []fleet.Evidence{volumeEvidence(v)},
-		Says:    fmt.Sprintf("%s keeps its data in %s of whichever node its pod runs on: on another node it seems lost", v.Claim, or(v.HostPath, "a hostPath")),
+		Says:    fmt.Sprintf("%s keeps its data in %s of whichever node its pod runs on: on another node it seems lost", v.Claim, cmp.Or(v.HostPath, "a hostPath")),
 		Missing: []string{"whether its pods are pinned to a node themselves: kubectl get pods -o wide, spec.nodeSelector"},
 	}
 }

@@ -125,14 +125,6 @@ func (s State) String() string { return stateWords[s] }
 // Rank orders states worst first: bad, warn, unknown, ok.
 func (s State) Rank() int { return [...]int{2, 3, 1, 0}[s] }
 
-// Worse returns the worse of two states. Not known is worse than ok and better than warn.
-func (s State) Worse(o State) State {
-	if o.Rank() < s.Rank() {
-		return o
-	}
-	return s
-}
-
 // Health is an object's own state with the word its system has for it ("SHUTOFF", "CrashLoopBackOff").
 type Health struct {
 	State State

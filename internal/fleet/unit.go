@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -61,6 +62,50 @@ func (l IOLimit) String() string {
 		}
 	}
 	return strings.Join(says, " ")
+}
+
+// ParseIOMax reads io.max by device number. A key that is "max" is not limited; a device without any limit is left out.
+func ParseIOMax(text string) map[string]IOLimit {
+	var all map[string]IOLimit
+	for line := range strings.Lines(text) {
+		number, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if !IsDeviceNumber(number) {
+			continue
+		}
+		var l IOLimit
+		for _, f := range strings.Fields(rest) {
+			key, value, _ := strings.Cut(f, "=")
+			n, err := strconv.ParseUint(value, 10, 64)
+			if err != nil || n == 1<<64-1 {
+				continue
+			}
+			switch key {
+			case "rbps":
+				l.ReadBytesSec = Some(n)
+			case "wbps":
+				l.WriteBytesSec = Some(n)
+			case "riops":
+				l.ReadsSec = Some(n)
+			case "wiops":
+				l.WritesSec = Some(n)
+			}
+		}
+		if l.Any() {
+			if all == nil {
+				all = map[string]IOLimit{}
+			}
+			all[number] = l
+		}
+	}
+	return all
+}
+
+// IsDeviceNumber reports whether a word is a device's major:minor.
+func IsDeviceNumber(word string) bool {
+	major, minor, ok := strings.Cut(word, ":")
+	_, err1 := strconv.ParseUint(major, 10, 32)
+	_, err2 := strconv.ParseUint(minor, 10, 32)
+	return ok && err1 == nil && err2 == nil
 }
 
 // Bytes is what is read and written together each second; missing when neither is known.

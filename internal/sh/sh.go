@@ -4,6 +4,7 @@ package sh
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,13 +56,13 @@ func Run(ctx context.Context, c Cmd) (Result, error) {
 		return Result{}, errors.New("running a command: no command given")
 	}
 	name := c.Argv[0]
-	within, cancel := context.WithTimeoutCause(ctx, or(c.Deadline, 30*time.Second), ErrDeadline)
+	within, cancel := context.WithTimeoutCause(ctx, cmp.Or(c.Deadline, 30*time.Second), ErrDeadline)
 	defer cancel()
 	quit, stop := context.WithCancelCause(within)
 	defer stop(nil)
 
-	out := &limited{max: or(c.MaxOut, 1<<20), full: func() { stop(ErrTooMuch) }}
-	tail := &tail{max: or(c.MaxErr, 4<<10)}
+	out := &limited{max: cmp.Or(c.MaxOut, 1<<20), full: func() { stop(ErrTooMuch) }}
+	tail := &tail{max: cmp.Or(c.MaxErr, 4<<10)}
 	cmd := exec.CommandContext(quit, found(name), c.Argv[1:]...)
 	cmd.Env = append(append(os.Environ(), "LC_ALL=C"), c.Env...)
 	cmd.Stdout, cmd.Stderr = out, tail
@@ -72,7 +73,7 @@ func Run(ctx context.Context, c Cmd) (Result, error) {
 	patience := grace
 	if c.Stop != 0 {
 		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, c.Stop) }
-		cmd.WaitDelay = or(c.Grace, 10*time.Second)
+		cmd.WaitDelay = cmp.Or(c.Grace, 10*time.Second)
 		patience += cmd.WaitDelay
 	}
 	if err := cmd.Start(); err != nil {
@@ -126,14 +127,6 @@ func after(stderr string) string {
 		return ""
 	}
 	return ": " + stderr
-}
-
-func or[T comparable](v, alt T) T {
-	var zero T
-	if v == zero {
-		return alt
-	}
-	return v
 }
 
 // limited keeps output up to a limit and calls full when there is more.

@@ -1,6 +1,7 @@
 package sh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ func Start(ctx context.Context, c Cmd) (*Talk, error) {
 	if len(c.Argv) == 0 {
 		return nil, errors.New("starting a command: no command given")
 	}
-	t := &Talk{tail: &tail{max: or(c.MaxErr, 4<<10)}}
+	t := &Talk{tail: &tail{max: cmp.Or(c.MaxErr, 4<<10)}}
 	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Env = append(append(os.Environ(), "LC_ALL=C"), c.Env...)
 	cmd.Stderr = t.tail

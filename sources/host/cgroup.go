@@ -2,7 +2,6 @@ package host
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,55 +41,11 @@ func parseIOStat(b []byte) (all []ioLine) {
 				at.wos, told = n, true
 			}
 		}
-		if told && isNumber(at.number) {
+		if told && fleet.IsDeviceNumber(at.number) {
 			all = append(all, at)
 		}
 	}
 	return all
-}
-
-// parseIOMax reads io.max by device number. A key that is "max" is not limited.
-func parseIOMax(b []byte) map[string]fleet.IOLimit {
-	var all map[string]fleet.IOLimit
-	for line := range strings.Lines(string(b)) {
-		number, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if !isNumber(number) {
-			continue
-		}
-		var l fleet.IOLimit
-		for _, f := range strings.Fields(rest) {
-			key, value, _ := strings.Cut(f, "=")
-			n, err := strconv.ParseUint(value, 10, 64)
-			if err != nil || n == math.MaxUint64 {
-				continue
-			}
-			switch key {
-			case "rbps":
-				l.ReadBytesSec = fleet.Some(n)
-			case "wbps":
-				l.WriteBytesSec = fleet.Some(n)
-			case "riops":
-				l.ReadsSec = fleet.Some(n)
-			case "wiops":
-				l.WritesSec = fleet.Some(n)
-			}
-		}
-		if l.Any() {
-			if all == nil {
-				all = map[string]fleet.IOLimit{}
-			}
-			all[number] = l
-		}
-	}
-	return all
-}
-
-// isNumber reports whether a word is a device's number, as 259:0.
-func isNumber(word string) bool {
-	major, minor, ok := strings.Cut(word, ":")
-	_, err1 := strconv.ParseUint(major, 10, 32)
-	_, err2 := strconv.ParseUint(minor, 10, 32)
-	return ok && err1 == nil && err2 == nil
 }
 
 // parseUsage reads usage_usec of cpu.stat.

@@ -134,15 +134,15 @@ func FuzzCgroup(f *testing.F) {
 	f.Add([]byte("8:0 8:16 rbytes=1 wbytes=x rios=2\n253:0 rbps=18446744073709551615 wbps=0 riops=max wiops=max\nusage_usec 12\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		now := parseIOStat(b)
-		limits := parseIOMax(b)
+		limits := fleet.ParseIOMax(string(b))
 		for number, l := range limits {
-			if !isNumber(number) || !l.Any() {
+			if !fleet.IsDeviceNumber(number) || !l.Any() {
 				t.Errorf("%q is limited to %+v", number, l)
 			}
 		}
 		seen := map[string]bool{}
 		for _, io := range unitIO(now, []ioLine{}, 2, limits, limits, func(n string) (string, bool) { return "disk" + n, true }) {
-			if !isNumber(io.Number) || seen[io.Number] {
+			if !fleet.IsDeviceNumber(io.Number) || seen[io.Number] {
 				t.Errorf("%q is no number or is there twice", io.Number)
 			}
 			seen[io.Number] = true

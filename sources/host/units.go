@@ -256,12 +256,12 @@ func (u *units) ios(unit *fleet.Unit, folder string, g *group, seconds float64, 
 	}
 	b, err = u.file(folder, "io.max")
 	miss("io.max", err)
-	limits := parseIOMax(b)
+	limits := fleet.ParseIOMax(string(b))
 	var libvirt map[string]fleet.IOLimit
 	if isQemu(unit.Name) {
 		b, err = u.file(folder, "libvirt/io.max")
 		miss("libvirt/io.max", err)
-		libvirt = parseIOMax(b)
+		libvirt = fleet.ParseIOMax(string(b))
 	}
 	before := g.io
 	if !g.have {

@@ -208,7 +208,7 @@ func TestIOFilesOfTheKernel(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := fleet.IOLimit{ReadBytesSec: fleet.Some(uint64(3e6)), WriteBytesSec: fleet.Some(uint64(5e6)), WritesSec: fleet.Some(uint64(50))}
-	if got := parseIOMax(b); len(got) != 1 || got["259:0"] != want {
+	if got := fleet.ParseIOMax(string(b)); len(got) != 1 || got["259:0"] != want {
 		t.Errorf("io.max: %+v", got)
 	}
 }

@@ -3,7 +3,6 @@ package kube
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -246,30 +245,8 @@ func (a *attendant) get(ctx context.Context, path string, query url.Values) (*ht
 	where := *a.client.Server
 	where.Path, where.RawPath = strings.TrimSuffix(where.Path, "/")+"/"+unescaped(path), strings.TrimSuffix(where.EscapedPath(), "/")+"/"+path
 	where.RawQuery = query.Encode()
-	life, ctx := live(ctx, a.source.silence)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, where.String(), nil)
-	if err != nil {
-		life.end()
-		return nil, nil, err
-	}
-	request.Header.Set("Accept", "application/json, */*")
-	life.expect()
-	answer, err := a.client.HTTP.Do(request)
-	if err != nil {
-		err = life.why(err)
-		life.end()
-		if wordy, ok := errors.AsType[*url.Error](err); ok {
-			err = wordy.Err // without the long URL
-		}
-		return nil, nil, err
-	}
-	life.body = answer.Body
-	if answer.StatusCode != http.StatusOK {
-		defer life.end()
-		return nil, nil, a.explain(refusal(answer, life.reader(answer.Body), path))
-	}
-	life.rest()
-	return answer, life, nil
+	answer, life, err := get(ctx, a.client.HTTP, a.source.silence, where.String(), "application/json, */*", path)
+	return answer, life, a.explain(err)
 }
 
 // explain adds what to do about a refusal of a single object.

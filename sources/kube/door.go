@@ -174,15 +174,20 @@ func (d *door) get(ctx context.Context, o metav1.ListOptions) (*http.Response, *
 	where.Path += "/" + d.kind.resource
 	where.RawQuery = query(o, d.kind.selector)
 
-	life, ctx := live(ctx, d.silence)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, where.String(), nil)
+	return get(ctx, d.client.HTTP, d.silence, where.String(), accept, d.kind.resource)
+}
+
+// get sends a GET and returns the answer if its status is 200. The caller must end the life.
+func get(ctx context.Context, client *http.Client, silence time.Duration, where, accept, called string) (*http.Response, *life, error) {
+	life, ctx := live(ctx, silence)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, where, nil)
 	if err != nil {
 		life.end()
-		return nil, nil, fmt.Errorf("asking for %s: %w", d.kind.resource, err)
+		return nil, nil, fmt.Errorf("asking for %s: %w", called, err)
 	}
 	request.Header.Set("Accept", accept)
 	life.expect()
-	answer, err := d.client.HTTP.Do(request)
+	answer, err := client.Do(request)
 	if err != nil {
 		err = life.why(err)
 		life.end()
@@ -194,7 +199,7 @@ func (d *door) get(ctx context.Context, o metav1.ListOptions) (*http.Response, *
 	life.body = answer.Body
 	if answer.StatusCode != http.StatusOK {
 		defer life.end()
-		return nil, nil, refusal(answer, life.reader(answer.Body), d.kind.resource)
+		return nil, nil, refusal(answer, life.reader(answer.Body), called)
 	}
 	life.rest()
 	return answer, life, nil

@@ -4,6 +4,7 @@
 package openstack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -45,23 +46,16 @@ type Options struct {
 }
 
 func (o Options) filled() Options {
-	o.Every = or(o.Every, 5*time.Second)
-	o.Full = or(o.Full, 3*time.Minute)
-	o.Services = or(o.Services, 10*time.Second)
-	o.Hypervisors = or(o.Hypervisors, time.Minute)
-	o.Flavors = or(o.Flavors, time.Minute)
-	o.Rarely = or(o.Rarely, 10*time.Minute)
+	o.Every = cmp.Or(o.Every, 5*time.Second)
+	o.Full = cmp.Or(o.Full, 3*time.Minute)
+	o.Services = cmp.Or(o.Services, 10*time.Second)
+	o.Hypervisors = cmp.Or(o.Hypervisors, time.Minute)
+	o.Flavors = cmp.Or(o.Flavors, time.Minute)
+	o.Rarely = cmp.Or(o.Rarely, 10*time.Minute)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	return o
-}
-
-func or(d, other time.Duration) time.Duration {
-	if d == 0 {
-		return other
-	}
-	return d
 }
 
 // New makes the source of a cloud. It does not use the network.

@@ -1,6 +1,7 @@
 package nova
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -27,11 +28,11 @@ func (f *Cloud) AddFlavor(one Flavor) {
 func (f *Cloud) addFlavor(one Flavor) *Flavor {
 	i := slices.IndexFunc(f.flavors, func(have *Flavor) bool { return have.Name == one.Name })
 	if i >= 0 {
-		one.ID = or(one.ID, f.flavors[i].ID)
+		one.ID = cmp.Or(one.ID, f.flavors[i].ID)
 		f.flavors[i] = &one
 		return &one
 	}
-	one.ID = or(one.ID, f.uuid())
+	one.ID = cmp.Or(one.ID, f.uuid())
 	f.flavors = append(f.flavors, &one)
 	return &one
 }

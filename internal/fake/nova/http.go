@@ -1,6 +1,7 @@
 package nova
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -161,7 +162,7 @@ func fail(w http.ResponseWriter, status int, message string) {
 	kind := map[int]string{
 		400: "badRequest", 403: "forbidden", 404: "itemNotFound", 409: "conflictingRequest", 429: "overLimit",
 	}[status]
-	answer(w, status, object{or(kind, "computeFault"): object{"code": status, "message": message}})
+	answer(w, status, object{cmp.Or(kind, "computeFault"): object{"code": status, "message": message}})
 }
 
 func forbidden(w http.ResponseWriter, policy string) {

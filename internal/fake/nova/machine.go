@@ -1,6 +1,7 @@
 package nova
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -209,7 +210,7 @@ func (f *Cloud) StopTogether(ids ...string) {
 	for _, id := range ids {
 		f.change(id, func(s *server, now time.Time) {
 			a := f.record(s, "stop", nil, now, "compute_stop_instance")
-			request = or(request, a.request)
+			request = cmp.Or(request, a.request)
 			a.request = request
 			a.finish(now, nil)
 			s.State, s.power, s.task, s.done = "stopped", 4, "", nil
@@ -236,17 +237,9 @@ func (f *Cloud) Run(id string) (Run, bool) {
 	return Run{State: s.State, Task: s.task, Power: s.power, Host: s.Host}, true
 }
 
-// Crash is a guest whose process ended: to Nova the same as a guest that shut itself down.
-func (f *Cloud) Crash(id string) { f.PowerOff(id) }
-
 // Lose is a guest that its hypervisor no longer knows: Nova shows it ACTIVE with power state NOSTATE, and does nothing.
 func (f *Cloud) Lose(id string) {
 	f.change(id, func(s *server, _ time.Time) { s.power = 0 })
-}
-
-// Fail puts a server into ERROR with a fault.
-func (f *Cloud) Fail(id, message string) {
-	f.change(id, func(s *server, _ time.Time) { s.State, s.Fault, s.task, s.done = "error", message, "", nil })
 }
 
 // PowerOn is Nova starting a server by itself, as after the reboot of a host with resume_guests_state_on_host_boot.

@@ -4,6 +4,7 @@
 package nova
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log"
@@ -55,10 +56,10 @@ func Start(c Config) *Cloud {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	c.TokenLife = or(c.TokenLife, time.Hour)
-	c.PageLimit = or(c.PageLimit, 1000)
-	c.MaxMinor = or(c.MaxMinor, 93)
-	c.Region = or(c.Region, "RegionOne")
+	c.TokenLife = cmp.Or(c.TokenLife, time.Hour)
+	c.PageLimit = cmp.Or(c.PageLimit, 1000)
+	c.MaxMinor = cmp.Or(c.MaxMinor, 93)
+	c.Region = cmp.Or(c.Region, "RegionOne")
 	f := &Cloud{
 		config: c, tokens: map[string]*token{}, faults: map[API]Fault{},
 		served: make(chan struct{}), closed: make(chan struct{}),
@@ -186,12 +187,4 @@ func (f *Cloud) id() string {
 func (f *Cloud) uuid() string {
 	f.serial++
 	return fmt.Sprintf("%08x-fa4e-4fa4-8fa4-%012x", f.serial*2654435761&0xffffffff, f.serial)
-}
-
-func or[T comparable](value, other T) T {
-	var zero T
-	if value == zero {
-		return other
-	}
-	return value
 }

@@ -1,6 +1,7 @@
 package nova
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -54,14 +55,14 @@ func (f *Cloud) AddServer(one Server) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.config.Now()
-	one.ID = or(one.ID, f.uuid())
-	one.Project, one.User = or(one.Project, "demo"), or(one.User, "alice")
-	one.Host, one.Flavor = or(one.Host, "compute-1"), or(one.Flavor, "m1.medium")
-	one.State = or(one.State, "active")
-	one.Created = or(one.Created, now)
+	one.ID = cmp.Or(one.ID, f.uuid())
+	one.Project, one.User = cmp.Or(one.Project, "demo"), cmp.Or(one.User, "alice")
+	one.Host, one.Flavor = cmp.Or(one.Host, "compute-1"), cmp.Or(one.Flavor, "m1.medium")
+	one.State = cmp.Or(one.State, "active")
+	one.Created = cmp.Or(one.Created, now)
 	f.compute(one.Host)
 	f.serial++
-	one.Number = or(one.Number, f.serial)
+	one.Number = cmp.Or(one.Number, f.serial)
 	s := &server{Server: one, serial: f.serial, updated: one.Created, launch: one.Created.Add(time.Second)}
 	s.made, s.on = *f.flavor(one.Flavor), one.Host
 	s.power = powerOf[one.State]
@@ -162,7 +163,7 @@ func (f *Cloud) listServers(c *call) {
 		}
 	}
 	slices.SortStableFunc(found, func(a, b *server) int {
-		return or(b.Created.Compare(a.Created), b.serial-a.serial)
+		return cmp.Or(b.Created.Compare(a.Created), b.serial-a.serial)
 	})
 	f.page(c, "servers", found, func(s *server) string { return s.ID }, func(s *server) any {
 		if c.r.URL.Path == "/servers" {
