@@ -118,6 +118,20 @@ func below(s *fleet.Snapshot, r fleet.Ref) (refs []fleet.Ref) {
 	return refs
 }
 
+// found finds the object a plan is for, and says in the plan how it is and what speaks against touching it, or that there is
+// none; called is its kind in words.
+func found[T fleet.Object](s *fleet.Snapshot, p *Plan, called string) (T, bool) {
+	r := p.Action.Target()
+	o, ok := fleet.Find[T](s, r)
+	if !ok {
+		p.Refused = append(p.Refused, "no such "+called+" is seen in "+r.Source)
+		return o, false
+	}
+	p.Now = o.Health().Word
+	p.Against = append(append(p.Against, old(s, r)...), against(s, p.Action)...)
+	return o, true
+}
+
 // old says that what is known of an object is not what is, when its source has been failing.
 func old(s *fleet.Snapshot, r fleet.Ref) []string {
 	p, ok := s.PartOf(r)

@@ -75,15 +75,7 @@ func appRef(source, name string) fleet.Ref {
 
 // appOf finds the application a plan is for.
 func appOf(s *fleet.Snapshot, p *Plan) (*fleet.App, bool) {
-	r := p.Action.Target()
-	app, ok := fleet.Find[*fleet.App](s, r)
-	if !ok {
-		p.Refused = append(p.Refused, "no such application is seen in "+r.Source)
-		return nil, false
-	}
-	p.Now = app.Health().Word
-	p.Against = append(append(p.Against, old(s, r)...), against(s, p.Action)...)
-	return app, true
+	return found[*fleet.App](s, p, "application")
 }
 
 func appPath(name string) kubePath {

@@ -16,14 +16,11 @@ func domainRef(source, uuid string) fleet.Ref {
 // domainPlan begins a plan to do something to a domain. The domain is nil when it is not seen, and that is refused.
 func domainPlan(s *fleet.Snapshot, a Action, verb string, command []string) (Plan, *fleet.Domain) {
 	p := Plan{Action: a, Title: verb + " domain " + a.Target().Name, Command: command}
-	d, ok := fleet.Find[*fleet.Domain](s, a.Target())
+	d, ok := found[*fleet.Domain](s, &p, "domain")
 	if !ok {
-		p.Refused = []string{"no such domain is seen in " + a.Target().Source}
 		return p, nil
 	}
 	p.Title = verb + " domain " + d.Name
-	p.Now = d.Health().Word
-	p.Against = append(old(s, a.Target()), against(s, a)...)
 	return p, d
 }
 

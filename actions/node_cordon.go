@@ -84,18 +84,11 @@ func nodeRef(source, name string) fleet.Ref {
 
 // nodeOf finds the node a plan is for, and says in the plan how it is and what speaks against touching it.
 func nodeOf(s *fleet.Snapshot, p *Plan) (*fleet.Node, bool) {
-	r := p.Action.Target()
-	n, ok := fleet.Find[*fleet.Node](s, r)
-	if !ok {
-		p.Refused = append(p.Refused, "no such node is seen in "+r.Source)
-		return nil, false
-	}
-	p.Now = n.Health().Word
-	if n.Unschedulable && !strings.Contains(p.Now, "cordoned") {
+	n, ok := found[*fleet.Node](s, p, "node")
+	if ok && n.Unschedulable && !strings.Contains(p.Now, "cordoned") {
 		p.Now += ", cordoned"
 	}
-	p.Against = append(append(p.Against, old(s, r)...), against(s, p.Action)...)
-	return n, true
+	return n, ok
 }
 
 // othersThatTake counts the other nodes that a pod could be put on.

@@ -57,6 +57,19 @@ type each struct {
 	done, undone func(*fleet.Server) bool
 }
 
+// begin starts a cloud in the state from which the action begins.
+func (c each) begin(t *testing.T) *lab {
+	t.Helper()
+	l := start(t, 20*time.Second)
+	if !c.off {
+		l.on(t)
+	}
+	if c.prepare != nil {
+		c.prepare(t, l)
+	}
+	return l
+}
+
 func everyServerAction() []each {
 	running := func(s *fleet.Server) bool { return s.Run.Status == "ACTIVE" && s.Run.TaskState == "" }
 	off := func(s *fleet.Server) bool { return s.Run.Status == "SHUTOFF" && s.Run.TaskState == "" }
@@ -108,13 +121,7 @@ func TestEveryServerActionIsDoneSeenAndUndone(t *testing.T) {
 	for _, c := range everyServerAction() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			l := start(t, 20*time.Second)
-			if !c.off {
-				l.on(t)
-			}
-			if c.prepare != nil {
-				c.prepare(t, l)
-			}
+			l := c.begin(t)
 			before := len(l.cloud.Writes())
 			p, said, err := l.do(t, c.act(l.source, l.id))
 			if err != nil {
@@ -154,13 +161,7 @@ func TestALostAnswerOfAnyServerActionIsSeen(t *testing.T) {
 	for _, c := range everyServerAction() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			l := start(t, 20*time.Second)
-			if !c.off {
-				l.on(t)
-			}
-			if c.prepare != nil {
-				c.prepare(t, l)
-			}
+			l := c.begin(t)
 			before := len(l.cloud.Writes())
 			l.cloud.Break(nova.Nova, nova.Only("/servers/"+l.id+"/action", nova.LoseAnswer()))
 			_, said, err := l.do(t, c.act(l.source, l.id))

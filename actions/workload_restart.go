@@ -119,15 +119,7 @@ func workloadRef(source, name string) fleet.Ref {
 
 // workloadOf finds the workload a plan is for.
 func workloadOf(s *fleet.Snapshot, p *Plan) (*fleet.Workload, bool) {
-	r := p.Action.Target()
-	w, ok := fleet.Find[*fleet.Workload](s, r)
-	if !ok {
-		p.Refused = append(p.Refused, "no such workload is seen in "+r.Source)
-		return nil, false
-	}
-	p.Now = w.Health().Word
-	p.Against = append(append(p.Against, old(s, r)...), against(s, p.Action)...)
-	return w, true
+	return found[*fleet.Workload](s, p, "workload")
 }
 
 // workloadPath is where the API server has a workload of that name, namespace/type/name.
