@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"os/signal"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
@@ -13,8 +15,24 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"strata": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"hears":  func() { os.Exit(hears()) },
 		"panics": func() { os.Exit(panics(os.Args[1])) },
 	})
+}
+
+// hears is a shell that waits for ctrl-c and then for a word. Whether a real one goes on reading after ctrl-c differs.
+func hears() int {
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	fmt.Println("inside of it")
+	<-interrupts
+	fmt.Println("caught it")
+	var word string
+	if _, err := fmt.Scanln(&word); err != nil {
+		return 1
+	}
+	fmt.Println("read " + word)
+	return 0
 }
 
 // panics shows a screen that panics in the place that is named, once a key is pressed.

@@ -125,6 +125,10 @@ func (l *line) Write(b []byte) (int, error) {
 // Close leaves the file open: it is not ours.
 func (l *line) Close() error { return nil }
 
+// Name makes it a file to the reader of keys, which gives up a read that waits only of a file: else a shell in the screen's
+// place would lose the first line that is typed into it.
+func (l *line) Name() string { return l.file.Name() }
+
 // Fd lets Bubble Tea see that it is a terminal.
 func (l *line) Fd() uintptr { return l.file.Fd() }
 
