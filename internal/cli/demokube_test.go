@@ -23,11 +23,12 @@ type demoKube struct {
 	runner *actions.Runner
 }
 
-func startDemoKube(t *testing.T) demoKube {
+func startDemoKube(t *testing.T, o incident.Options) demoKube {
 	t.Helper()
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
-	world, err := incident.Start(ctx, incident.Options{Speed: 3, Quiet: true, Dir: dir})
+	o.Dir = dir
+	world, err := incident.Start(ctx, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,7 @@ func (d demoKube) podsOf(owner string) (pods []*fleet.Pod) {
 
 // TestEveryKubernetesActionWorksInTheDemo goes through them while all is well there.
 func TestEveryKubernetesActionWorksInTheDemo(t *testing.T) {
-	d := startDemoKube(t)
+	d := startDemoKube(t, incident.Options{Speed: 3, Quiet: true})
 	const worker = "k8s-worker-1.novalocal"
 	d.run(d.act("node-cordon", worker, nil))
 	d.run(d.act("node-taint", worker, actions.Args{"taint": "a=b:NoSchedule"}))
@@ -129,9 +130,40 @@ func TestEveryKubernetesActionWorksInTheDemo(t *testing.T) {
 	d.run(undo)
 }
 
+// TestAPodOfAMachineThatIsOffIsForceDeletedInTheDemo: not before Nova shows that the machine is off.
+func TestAPodOfAMachineThatIsOffIsForceDeletedInTheDemo(t *testing.T) {
+	d := startDemoKube(t, incident.Options{Speed: 6})
+	const pod = "monitoring/prometheus-0"
+	forced, _ := actions.Find("pod-delete-force")
+	plan := func() actions.Plan {
+		s := d.a.store.Snapshot()
+		r, err := find(s, fleet.KindPod, pod)
+		if err != nil {
+			return actions.Plan{Refused: []string{err.Error()}}
+		}
+		act, err := forced.Make(s, r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return act.Plan(s)
+	}
+	if why := strings.Join(plan().Refused, "; "); !strings.Contains(why, "is ACTIVE") {
+		t.Errorf("while its machine runs it is refused because of %q", why)
+	}
+	d.until("it hangs on a machine that is off", func(s *fleet.Snapshot) bool {
+		r, err := find(s, fleet.KindPod, pod)
+		p, ok := fleet.Find[*fleet.Pod](s, r)
+		return err == nil && ok && !p.Deleting.IsZero() && len(plan().Refused) == 0
+	})
+	if says := strings.Join(plan().Effects, "; "); !strings.Contains(says, "SHUTOFF") {
+		t.Errorf("the proof is not said: %s", says)
+	}
+	d.act("pod-delete-force", pod, nil)
+}
+
 // TestLogsAndManifestsAreReadInTheDemo needs no hands.
 func TestLogsAndManifestsAreReadInTheDemo(t *testing.T) {
-	d := startDemoKube(t)
+	d := startDemoKube(t, incident.Options{Speed: 3, Quiet: true})
 	pod := d.podsOf("grafana")[0].Ref()
 	d.a.wishes.Follow(sources.LogWish{Pod: pod})
 	d.until("the log grows", func(s *fleet.Snapshot) bool {
