@@ -198,7 +198,7 @@ stop_behind_a_start() {
 bulk_stop() {
 	: >"$AUDIT"
 	press alice :servers / C-u Enter g Space Space m t
-	see "the dialog stops both" alice 3 'stop server: 2 of them'
+	see "the dialog stops both" alice 3 'stop server: 2 of 2'
 	press alice y
 	see "the screen shows worker 1 off" alice 25 'k8s-worker-1 +SHUTOFF +alice'
 	see "the screen shows worker 2 off" alice 25 'k8s-worker-2 +SHUTOFF +alice'
