@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -53,10 +54,20 @@ func planServer(s *fleet.Snapshot, p Plan, verb string, g serverGuard) (Plan, *f
 	return p, sv
 }
 
+// lastAsked names the newest entry of a server's history: of a task under way that is who asked for it.
+func lastAsked(sv *fleet.Server) string {
+	if len(sv.Actions) == 0 {
+		return ""
+	}
+	act := slices.MaxFunc(sv.Actions, func(a, b fleet.ServerAction) int { return a.Start.Compare(b.Start) })
+	who := cmp.Or(act.Who(), "nova itself")
+	return fmt.Sprintf("; last in its history: %s by %s at %s", act.Action, who, act.Start.UTC().Format("15:04:05Z"))
+}
+
 // refuses names the state that forbids it.
 func (g serverGuard) refuses(sv *fleet.Server) (why []string) {
 	if task := sv.Run.TaskState; task != "" && !g.anyTask && !slices.Contains(g.tasks, task) {
-		why = append(why, "nova is busy with it: task_state "+task)
+		why = append(why, "nova is busy with it: task_state "+task+lastAsked(sv))
 	}
 	if vm := vmState(sv); len(g.states) > 0 && !slices.Contains(g.states, vm) {
 		told := "vm_state is " + vm
