@@ -93,6 +93,12 @@ func guard(source, what string, do func()) func() error {
 // expiry is how often a kind whose facts grow old is looked through for those.
 const expiry = time.Minute
 
+// A shelf that has not rested for steady is told each slower, if its kind does not say seldomer.
+const (
+	steady = 3 * time.Second
+	slower = 400 * time.Millisecond
+)
+
 // publish tells what changed on a shelf: at once after a quiet time, and otherwise as seldom as the kind says.
 func (s *source) publish(ctx context.Context, shelf *shelf, tell func(fleet.Observation)) {
 	var old <-chan time.Time
@@ -101,7 +107,9 @@ func (s *source) publish(ctx context.Context, shelf *shelf, tell func(fleet.Obse
 		defer ticker.Stop()
 		old = ticker.C
 	}
+	var rested time.Time
 	for {
+		resting := len(shelf.wake) == 0
 		select {
 		case <-ctx.Done():
 			return
@@ -109,13 +117,20 @@ func (s *source) publish(ctx context.Context, shelf *shelf, tell func(fleet.Obse
 		case <-old:
 			shelf.grownOld(s.options.Now())
 		}
+		if resting {
+			rested = time.Now()
+		}
 		for _, o := range shelf.flush(s.options.Now()) {
 			if ctx.Err() != nil {
 				return
 			}
 			tell(o)
 		}
-		if !sources.Sleep(ctx, shelf.kind.every) {
+		pause := shelf.kind.every
+		if time.Since(rested) > steady {
+			pause = max(pause, slower)
+		}
+		if !sources.Sleep(ctx, pause) {
 			return
 		}
 	}

@@ -58,6 +58,7 @@ func (p Pod) render(now time.Time) jsonObject {
 		p.Conditions = p.usualConditions(phase)
 	}
 	meta := metadata("pods", p.Namespace, p.Name, first(p.Created, now)).with("deletionTimestamp", p.Deleting)
+	meta["uid"] = uid("pods", p.Namespace, p.Name+p.Created.String()) // the next of that name is another one
 	if kind, name, ok := strings.Cut(p.Owner, "/"); ok {
 		meta["ownerReferences"] = []any{jsonObject{
 			"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": uid(kind, p.Namespace, name), "controller": true,
