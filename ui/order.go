@@ -217,73 +217,122 @@ func (o *order) follow(s *fleet.Snapshot, changed func(old, next fleet.Object)) 
 		o.rebuild(s)
 		return
 	}
+	o.take(all)
+}
+
+// take takes changed objects over. Most rows stay where they are; the others are moved all at once.
+func (o *order) take(all []fleet.Change) {
+	var gone []int
+	var come []row
 	for _, c := range all {
-		o.change(c.Old, c.New)
+		from, known := 0, false
+		if c.Old != nil {
+			from, known = o.at(c.Old)
+		}
+		var r row
+		if c.New != nil {
+			r = o.row(c.New, c.New.Health().State)
+			if o.hay != nil {
+				r.hay = o.hay(c.New)
+			}
+			if known && o.stays(from, &r) {
+				o.replace(from, r)
+				continue
+			}
+			come = append(come, r)
+		}
+		if known {
+			gone = append(gone, from)
+		}
+	}
+	if len(gone)+len(come) > 0 {
+		o.move(gone, come)
 	}
 }
 
-// change takes one changed object over. Most stay where they are.
-func (o *order) change(old, next fleet.Object) {
-	from := -1
-	if old != nil {
-		if i, ok := o.at(old); ok {
-			from = i
-		}
-	}
-	switch {
-	case next == nil && from < 0:
-		return
-	case next == nil:
-		o.unkeep(from)
-		o.all = slices.Delete(o.all, from, from+1)
-		return
-	}
-	r := o.row(next, next.Health().State)
-	if o.hay != nil {
-		r.hay = o.hay(next)
-	}
-	to := o.place(&r)
-	if from < 0 {
-		o.all = slices.Insert(o.all, to, r)
-	} else {
-		o.unkeep(from)
-		if to > from {
-			to--
-			copy(o.all[from:to], o.all[from+1:to+1])
-		} else {
-			copy(o.all[to+1:from+1], o.all[to:from])
-		}
-		o.all[to] = r
-	}
-	o.rekeep(to)
+// stays reports whether a row may stand there in place of the one that does.
+func (o *order) stays(at int, r *row) bool {
+	return (at == 0 || o.compare(&o.all[at-1], r) <= 0) && (at == len(o.all)-1 || o.compare(r, &o.all[at+1]) <= 0)
 }
 
-// unkeep takes a row out of those that are kept, before it goes.
-func (o *order) unkeep(at int) {
+func (o *order) replace(at int, r row) {
+	o.all[at] = r
 	if o.keep == nil {
 		return
 	}
-	i, ok := slices.BinarySearch(o.kept, int32(at))
-	if ok {
+	i, was := slices.BinarySearch(o.kept, int32(at))
+	switch is := o.keep(&o.all[at]); {
+	case was && !is:
 		o.kept = slices.Delete(o.kept, i, i+1)
-	}
-	for ; i < len(o.kept); i++ {
-		o.kept[i]--
-	}
-}
-
-// rekeep takes up a row that came, if it is to be kept.
-func (o *order) rekeep(at int) {
-	if o.keep == nil {
-		return
-	}
-	i, _ := slices.BinarySearch(o.kept, int32(at))
-	for k := i; k < len(o.kept); k++ {
-		o.kept[k]++
-	}
-	if o.keep(&o.all[at]) {
+	case is && !was:
 		o.kept = slices.Insert(o.kept, i, int32(at))
 	}
+}
+
+// run is rows that move together.
+type run struct{ from, to, by int }
+
+// move takes the rows at gone out and puts others in. A row moves once, and only if more came before it than went, or
+// fewer.
+func (o *order) move(gone []int, come []row) {
+	slices.Sort(gone)
+	slices.SortFunc(come, func(a, b row) int { return o.compare(&a, &b) })
+	places := make([]int, len(come))
+	for i := range come {
+		places[i] = o.place(&come[i])
+	}
+	var runs []run
+	from, by := 0, 0
+	for g, k := 0, 0; g < len(gone) || k < len(come); {
+		if g == len(gone) || k < len(come) && places[k] <= gone[g] {
+			runs = append(runs, run{from, places[k], by})
+			from = places[k]
+			places[k] += by
+			by, k = by+1, k+1
+		} else {
+			runs = append(runs, run{from, gone[g], by})
+			from = gone[g] + 1
+			by, g = by-1, g+1
+		}
+	}
+	was, n := len(o.all), len(o.all)+by
+	runs = append(runs, run{from, was, by})
+	o.shift(runs)
+	o.all = slices.Grow(o.all, max(by, 0))[:max(was, n)]
+	for _, r := range runs { // to the left from the left, then to the right from the right: none covers what has yet to move
+		if r.by < 0 {
+			copy(o.all[r.from+r.by:], o.all[r.from:r.to])
+		}
+	}
+	for _, r := range slices.Backward(runs) {
+		if r.by > 0 {
+			copy(o.all[r.from+r.by:], o.all[r.from:r.to])
+		}
+	}
+	clear(o.all[n:])
+	o.all = o.all[:n]
+	for i, at := range places {
+		o.all[at] = come[i]
+		if o.keep != nil && o.keep(&o.all[at]) {
+			k, _ := slices.BinarySearch(o.kept, int32(at))
+			o.kept = slices.Insert(o.kept, k, int32(at))
+		}
+	}
+}
+
+// shift has the rows that are kept move with their runs, and those of no run go.
+func (o *order) shift(runs []run) {
+	kept := o.kept[:0]
+	i := 0
+	for _, at := range o.kept {
+		for int(at) >= runs[i].to {
+			i++
+		}
+		if int(at) >= runs[i].from {
+			kept = append(kept, at+int32(runs[i].by))
+		}
+	}
+	o.kept = kept
 }
 
 func (o *order) has(old, next fleet.Object) bool {
