@@ -55,6 +55,7 @@ func (s *Screen) line(y int, old, next string) {
 	}
 	if len(now) < len(was) {
 		s.move(y, len(now))
+		s.dress("")
 		s.buf.WriteString(ansi.EraseLineRight)
 	}
 }
@@ -68,15 +69,20 @@ func (s *Screen) run(y, x int, cells []cell, end int) {
 		end++
 	}
 	s.move(y, x)
-	style := ""
 	for _, c := range cells[x:end] {
-		if c.style != style {
-			s.buf.WriteString("\x1b[m" + c.style)
-			style = c.style
-		}
+		s.dress(c.style)
 		s.buf.WriteString(c.text)
 	}
-	if style != "" {
-		s.buf.WriteString("\x1b[m")
+}
+
+// dress has what is written next look like that.
+func (s *Screen) dress(style string) {
+	if style == s.style {
+		return
 	}
+	if s.style != "" {
+		s.buf.WriteString(ansi.ResetStyle)
+	}
+	s.buf.WriteString(style)
+	s.style = style
 }

@@ -23,6 +23,7 @@ type Screen struct {
 	shown   []string // its lines as they are on the terminal; nil when that is not known
 	inside  bool     // the alternate screen is on
 	buf     bytes.Buffer
+	style   string // of the text that is being written
 }
 
 // New returns a screen on a terminal that can show the colours of a profile.
@@ -95,7 +96,7 @@ func (s *Screen) paint() error {
 	}
 	if s.shown == nil {
 		s.move(0, 0)
-		s.buf.WriteString(ansi.EraseScreenBelow)
+		s.buf.WriteString(ansi.ResetStyle + ansi.EraseScreenBelow)
 	}
 	for y, line := range lines {
 		switch {
@@ -105,6 +106,7 @@ func (s *Screen) paint() error {
 			s.line(y, s.shown[y], line)
 		}
 	}
+	s.dress("")
 	s.shown = lines
 	if s.buf.Len() == 0 {
 		return nil

@@ -92,6 +92,29 @@ func TestAChangedCellCostsFewBytes(t *testing.T) {
 	}
 }
 
+func TestAChangedColumnCostsFewBytes(t *testing.T) {
+	term, s := open(80, 24)
+	f := strings.Repeat(strings.Repeat("x", 40)+"\x1b[38;5;245m3m\x1b[m\n", 23) + "08:41:07"
+	_ = s.Paint(f)
+	before := term.bytes
+	_ = s.Paint(strings.ReplaceAll(f, "3m", "4m"))
+	if n := term.bytes - before; n > 23*10+20 {
+		t.Errorf("23 changed digits of one style cost %d bytes", n)
+	}
+}
+
+// TestStylesDoNotRun into what is written next, wherever the cursor goes in between.
+func TestStylesDoNotRun(t *testing.T) {
+	term, s := open(20, 3)
+	style := func(x, y int) vt10x.Color { return term.Cell(x, y).FG }
+	_ = s.Paint("aaaa\nbbbb\ncccc")
+	_ = s.Paint("\x1b[31mxaax\x1b[m\nbbby\n\x1b[32mz\x1b[mc")
+	plain := style(0, 1)
+	if style(0, 0) == plain || style(3, 0) != style(0, 0) || style(3, 1) != plain || style(0, 2) == style(0, 0) || style(1, 2) != plain || style(3, 2) != plain {
+		t.Error("a style is where it was not asked for, or is not where it was")
+	}
+}
+
 func TestWideCharactersStayWhole(t *testing.T) {
 	term, s := open(20, 2)
 	_ = s.Paint("日本語abc\nok")
