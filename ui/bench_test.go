@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
+
 	"strata/internal/diagnose"
 	"strata/internal/fleet"
 )
@@ -54,9 +56,11 @@ func big(b *testing.B) (*fleet.Store, []fleet.Facts) {
 func BenchmarkKey(b *testing.B) {
 	store, _ := big(b)
 	m := model(b, store, 200, 50)
-	press(b, m, ":", "p", "o", "d", "s", "enter")
-	m.View()
-	m.Update(m.index()())
+	for _, k := range []string{":", "p", "o", "d", "s", "enter"} {
+		_, cmd := m.Update(keyMsg(k))
+		m.View()
+		beside(m, cmd)
+	}
 	var script []string
 	for range 20 {
 		script = append(script, "down", "pgdown", "up", "j", "k")
@@ -66,15 +70,31 @@ func BenchmarkKey(b *testing.B) {
 	for b.Loop() {
 		for _, k := range script {
 			began := time.Now()
-			m.Update(keyMsg(k))
+			_, cmd := m.Update(keyMsg(k))
 			m.View()
 			took = append(took, time.Since(began))
+			beside(m, cmd)
 		}
 	}
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms/key")
 	b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "max-ms/key")
 	b.ReportMetric(0, "ns/op")
+}
+
+// beside makes the hay that a key asked for, as Bubble Tea does while nobody presses one.
+func beside(m *Model, cmd tea.Cmd) {
+	if cmd == nil {
+		return
+	}
+	switch msg := cmd().(type) {
+	case indexed:
+		m.Update(msg)
+	case tea.BatchMsg:
+		for _, one := range msg {
+			beside(m, one)
+		}
+	}
 }
 
 // BenchmarkChange measures one changed pod among 50,000 from observation to drawn frame.

@@ -169,7 +169,7 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 		return m, tea.ClearScreen
 	case tea.KeyPressMsg:
-		return m, m.key(msg)
+		return m, tea.Batch(m.key(msg), m.index())
 	case tea.PasteMsg:
 		if m.prompt != nil {
 			m.typed(m.prompt.line + clean(strings.TrimSpace(msg.Content)))
