@@ -21,6 +21,7 @@ type recovery struct {
 	runs  int             // how often the source was started
 	late  bool            // it has run for settled
 	well  *fleet.Observation
+	what  string // the source that failed: it may tell of others too
 }
 
 // settled is how long a source that was started again may take to tell of everything. What it has not told of by then may
@@ -65,7 +66,7 @@ func (r *recovery) fail(o fleet.Observation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.runs++ // the timer of this run counts no more
-	r.owed, r.well = maps.Clone(r.known), nil
+	r.owed, r.well, r.what = maps.Clone(r.known), nil, o.Source
 	delete(r.owed, "")
 	r.put(o)
 }
@@ -75,6 +76,6 @@ func (r *recovery) settle() {
 	if r.owed == nil || r.well == nil || len(r.owed) > 0 && !r.late {
 		return
 	}
-	r.put(fleet.Observation{Source: r.well.Source, At: r.well.At})
+	r.put(fleet.Observation{Source: r.what, At: r.well.At})
 	r.owed = nil
 }

@@ -2,6 +2,7 @@ package sources_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -114,6 +115,7 @@ func standing(t *testing.T, l *log) time.Duration {
 	var failed time.Time
 	for _, o := range l.all {
 		switch {
+		case o.Source != "test":
 		case o.Scope == "" && o.Err != nil:
 			failed = o.At
 		case o.Scope == "":
@@ -131,7 +133,8 @@ func TestTheErrorOfASourceStandsUntilAllOfItIsSeenAgain(t *testing.T) {
 		after time.Duration // since the restart, or the telling before
 		scope string
 		err   error
-		some  bool // there are facts
+		some  bool   // there are facts
+		of    string // another source it speaks for
 	}
 	bad := errors.New("not now")
 	for name, c := range map[string]struct {
@@ -141,6 +144,11 @@ func TestTheErrorOfASourceStandsUntilAllOfItIsSeenAgain(t *testing.T) {
 		"one of two": {
 			before: []told{{scope: "pods"}, {scope: "nodes"}},
 			after:  []told{{scope: "pods"}, {after: 10 * time.Second, scope: "nodes"}},
+			from:   10 * time.Second, to: 12 * time.Second,
+		},
+		"it speaks for others": {
+			before: []told{{scope: "pods"}, {scope: "nodes", of: "other"}},
+			after:  []told{{scope: "pods"}, {after: 10 * time.Second, scope: "nodes", of: "other"}},
 			from:   10 * time.Second, to: 12 * time.Second,
 		},
 		"one never comes again": {
@@ -164,7 +172,7 @@ func TestTheErrorOfASourceStandsUntilAllOfItIsSeenAgain(t *testing.T) {
 				tell := func(see func(fleet.Observation), all []told) {
 					for _, one := range all {
 						time.Sleep(one.after)
-						o := fleet.Observation{Source: "test", Scope: one.scope, At: time.Now(), Err: one.err}
+						o := fleet.Observation{Source: cmp.Or(one.of, "test"), Scope: one.scope, At: time.Now(), Err: one.err}
 						if one.some {
 							o.Facts = fleet.Facts{&fleet.Pod{Source: "test", Namespace: "x", Name: "a"}}
 						}
