@@ -95,13 +95,21 @@ func allAnswered(s *fleet.Snapshot, want []awaited) bool {
 
 // in is the part that answers for a scope: its own, or the source's as a whole when that fails.
 func (w awaited) in(s *fleet.Snapshot) *fleet.Part {
-	if p, ok := s.Part(w.source, w.scope); ok && (p.Err != "" || !p.At.IsZero()) {
+	if p, ok := s.Part(w.source, w.scope); ok && (p.Err != "" || !p.At.IsZero() && !connecting(p)) {
 		return p
 	}
 	if p, ok := s.Part(w.source, ""); ok && p.Err != "" {
 		return p
 	}
 	return nil
+}
+
+// connecting reports whether a part is of an agent that was not reached yet: that is no answer.
+func connecting(p *fleet.Part) bool {
+	return slices.ContainsFunc(p.Facts, func(o fleet.Object) bool {
+		a, ok := o.(*fleet.Agent)
+		return ok && a.State == "connecting"
+	})
 }
 
 // deepened reports whether nothing is left of which the sources said that they will look again at once.
