@@ -19,7 +19,16 @@ import (
 	"strata/sources"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if root := os.Getenv(farRoot); root != "" {
+		if err := far(root); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // machine is a far machine: a shell script that plays its agent, or ssh's failure to reach it.
 func machine(t *testing.T, script string) connect.Remote {

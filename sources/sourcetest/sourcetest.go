@@ -3,6 +3,7 @@
 package sourcetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"testing"
@@ -21,6 +22,8 @@ type Harness struct {
 	New func() sources.Source
 	// Scope is the scope that Extra appears in and that Break breaks. It holds at least one object even without Extra.
 	Scope string
+	// Of is the source that Scope is told as, of a source that speaks for others; "" is its own name.
+	Of string
 	// Extra is the object that Add makes and Remove takes away.
 	Extra       fleet.Ref
 	Add, Remove func()
@@ -61,6 +64,8 @@ func Run(t *testing.T, h Harness) {
 	}
 }
 
+func (h Harness) of(s sources.Source) string { return cmp.Or(h.Of, s.Name()) }
+
 // wellFormed checks a few observations of the whole source against the contract of fleet.Observation.
 func wellFormed(t *testing.T, h Harness) {
 	s := h.New()
@@ -72,12 +77,12 @@ func wellFormed(t *testing.T, h Harness) {
 		})
 	}
 	for _, o := range w.all() {
-		if o.Source != s.Name() || o.At.IsZero() {
-			t.Errorf("observation of %q has source %q and time %v, want source %q and a time", o.Scope, o.Source, o.At, s.Name())
+		if o.Source != s.Name() && o.Source != h.of(s) || o.At.IsZero() {
+			t.Errorf("observation of %q has source %q and time %v, want source %q and a time", o.Scope, o.Source, o.At, h.of(s))
 		}
 		for i, f := range o.Facts {
 			r := f.Ref()
-			if r.Source != s.Name() {
+			if r.Source != o.Source {
 				t.Errorf("%v in scope %q says it is of source %q", r, o.Scope, r.Source)
 			}
 			if r.Kind != o.Facts[0].Ref().Kind {
@@ -145,14 +150,14 @@ func failureKeeps(t *testing.T, h Harness) {
 	}()
 
 	part := until(t, h, store, "facts of scope "+h.Scope, func(snap *fleet.Snapshot) bool {
-		p, ok := snap.Part(s.Name(), h.Scope)
+		p, ok := snap.Part(h.of(s), h.Scope)
 		return ok && p.Err == "" && len(p.Facts) > 0
 	})
 	count := len(part.Facts)
 	h.Break()
 	part = until(t, h, store, "an error after the system broke", func(snap *fleet.Snapshot) bool {
 		for _, scope := range []string{h.Scope, ""} {
-			if p, ok := snap.Part(s.Name(), scope); ok && p.Err != "" {
+			if p, ok := snap.Part(h.of(s), scope); ok && p.Err != "" {
 				return true
 			}
 		}
@@ -164,7 +169,7 @@ func failureKeeps(t *testing.T, h Harness) {
 	broke := part.At
 	h.Heal()
 	until(t, h, store, "fresh facts after the system was healed", func(snap *fleet.Snapshot) bool {
-		p, ok := snap.Part(s.Name(), h.Scope)
+		p, ok := snap.Part(h.of(s), h.Scope)
 		return ok && p.Err == "" && p.At.After(broke) && len(p.Facts) >= count
 	})
 }

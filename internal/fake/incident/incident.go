@@ -81,7 +81,7 @@ func Start(ctx context.Context, o Options) (*World, error) {
 	if s.kube, err = kube.New(kube.Options{Context: "home"}); err != nil {
 		return nil, fmt.Errorf("starting the demo cloud: %w", err)
 	}
-	s.nova = nova.Start(nova.Config{Delay: s.pace.real(startTakes), OnAction: s.heard})
+	s.nova = nova.Start(nova.Config{Delay: s.pace.real(startTakes), OnAction: s.heard.hear})
 	w := &World{
 		CloudsYAML: filepath.Join(o.Dir, "clouds.yaml"), Kubeconfig: filepath.Join(o.Dir, "kubeconfig"),
 		Nova: s.nova, Kube: s.kube, stopped: make(chan struct{}),

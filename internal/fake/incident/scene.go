@@ -29,28 +29,33 @@ type scene struct {
 	cluster  *cluster
 	silent   bool // the machine of OpenStack's APIs does not run
 
+	heard heard
+}
+
+// heard is what an operator told Nova that could be over before the next look.
+type heard struct {
 	mu      sync.Mutex
 	reboots map[string]bool // servers that were told to reboot and have not yet
 }
 
-// heard notes what an operator told Nova that could be over before the next look.
-func (s *scene) heard(server, action string) {
+func (h *heard) hear(server, action string) {
 	if action != "reboot" {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.reboots == nil {
-		s.reboots = map[string]bool{}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.reboots == nil {
+		h.reboots = map[string]bool{}
 	}
-	s.reboots[server] = true
+	h.reboots[server] = true
 }
 
-func (s *scene) told(server string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	was := s.reboots[server]
-	delete(s.reboots, server)
+// reboot reports whether a server was told to reboot, once.
+func (h *heard) reboot(server string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	was := h.reboots[server]
+	delete(h.reboots, server)
 	return was
 }
 
@@ -107,7 +112,7 @@ func (s *scene) step(now time.Time) error {
 	}
 	for _, g := range s.guests {
 		run, _ := s.nova.Run(g.server) // one that was deleted does not run
-		g.step(at, run, run.Host != hostCompute || s.compute.running(), s.told(g.server))
+		g.step(at, run, run.Host != hostCompute || s.compute.running(), s.heard.reboot(g.server))
 	}
 	if e := s.moveDomains(at); err == nil {
 		err = e
