@@ -118,6 +118,6 @@ variables, and the kubeconfig. strata doctor tells what it found and what it may
 	var o options
 	o.cockpit(root)
 	root.RunE = func(c *cobra.Command, _ []string) error { return failed(p.cockpit(c.Context(), o)) }
-	root.AddCommand(p.watchVerb(), p.demoVerb(), p.snapshotVerb(), p.actVerb(), p.agentVerb(), p.doctorVerb(), p.configVerb(), p.versionVerb())
+	root.AddCommand(p.watchVerb(), p.demoVerb(), p.snapshotVerb(), p.whyVerb(), p.explainVerb(), p.recordVerb(), p.actVerb(), p.agentVerb(), p.doctorVerb(), p.configVerb(), p.versionVerb())
 	return root
 }

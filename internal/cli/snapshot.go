@@ -24,6 +24,9 @@ type snapshotOptions struct {
 	output string
 	only   []string
 	wait   time.Duration
+	past
+
+	findings bool
 }
 
 func (p *program) snapshotVerb() *cobra.Command {
@@ -46,6 +49,8 @@ Exit codes: 0 everything answered, 1 something failed, 2 nothing answered.`,
 	f := verb.Flags()
 	f.StringVarP(&o.output, "output", "o", "table", "table, json or yaml; docs/snapshot.md describes the last two")
 	f.StringSliceVar(&o.only, "only", nil, "look at these `kinds` only: "+strings.Join(kindWords(), ", "))
+	o.past.flags(verb)
+	f.BoolVar(&o.findings, "findings", false, "the findings only: short for --only findings")
 	f.DurationVar(&o.wait, "wait", 10*time.Second, "how long to wait for answers")
 	// Completion is a service: without it the flags work all the same.
 	_ = verb.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]cobra.Completion{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
@@ -57,9 +62,19 @@ func (p *program) snapshot(ctx context.Context, o snapshotOptions) error {
 	if !slices.Contains([]string{"table", "json", "yaml"}, o.output) {
 		return &exit{exitUsage, &fleet.Trouble{Doing: fmt.Sprintf("there is no output %q", o.output), Fix: "choose -o table, json or yaml"}}
 	}
+	if o.findings {
+		o.only = append(o.only, "findings")
+	}
 	kinds, err := kindsOf(o.only)
 	if err != nil {
 		return &exit{exitUsage, err}
+	}
+	if o.from != "" {
+		s, err := o.past.snapshot()
+		if err != nil {
+			return err
+		}
+		return p.print(kinds.keep(s), o.output, len(kinds) > 0)
 	}
 	c, err := p.settings(o.options)
 	if err != nil {

@@ -39,6 +39,7 @@ type Rule struct {
 	ID         string
 	Title      string // what it finds, in a few words
 	Source     string // what the rule rests on: documentation, source code, or "heuristic"
+	Beware     string // when it is wrong, or harmless
 	Kind       fleet.Kind
 	Severity   fleet.Severity
 	Confidence fleet.Confidence // zero: High

@@ -70,6 +70,15 @@ func NewStore(derive Derive) *Store {
 func (s *Store) Put(o Observation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.wait(o)
+	if !s.cooling {
+		s.cooling = true
+		time.AfterFunc(gather, s.publish)
+	}
+}
+
+// wait keeps an observation for the next snapshot.
+func (s *Store) wait(o Observation) {
 	key := [2]string{o.Source, o.Scope}
 	if o.Err == nil && o.Facts == nil {
 		o.Facts = Facts{} // seen, and nothing there
@@ -84,10 +93,19 @@ func (s *Store) Put(o Observation) {
 		w.failed = &o
 	}
 	s.pending[key] = w
-	if !s.cooling {
-		s.cooling = true
-		time.AfterFunc(gather, s.publish)
+}
+
+// Replay takes what was observed up to a time in the past and returns the snapshot of then. A store that replays is not
+// Put to.
+func (s *Store) Replay(at time.Time, all []Observation) *Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range all {
+		s.wait(o)
 	}
+	s.wait(Observation{Source: ClockSource, At: at})
+	s.last, s.pending = s.join(s.last, s.pending), map[[2]string]waiting{}
+	return s.last
 }
 
 // Snapshot returns the newest snapshot, never nil.
