@@ -4,9 +4,14 @@ import "slices"
 
 // Rules returns all rules. A rule's place in the list means nothing.
 func Rules() []Rule {
-	return slices.Concat(
+	all := slices.Concat(
 		stopRules(), serverRules(), computeRules(), linkRules(),
 		nodeRules(), podRules(), podStartRules(), volumeRules(),
 		heatRules(), smartRules(), counterRules(), filesystemRules(), memoryRules(), domainRules(), unitRules(), kernelRules(),
 	)
+	says := bewares()
+	for i := range all {
+		all[i].Beware = says[all[i].ID]
+	}
+	return all
 }
