@@ -74,12 +74,13 @@ func (p *program) meet(ctx context.Context, cancel context.CancelFunc) (*met, er
 	}
 	runtime.GOMAXPROCS(1) // a guest on a machine that may be in trouble keeps small
 	c := config.Default(p.getenv)
-	return &met{out, in, assemble(placesNamed(start.Name), c, agentKinds), c}, nil
+	return &met{out, in, assemble(placesNamed(start.Name, start.Checks), c, agentKinds), c}, nil
 }
 
-// placesNamed is this machine under another name.
-func placesNamed(name string) places {
+// placesNamed is this machine under another name, with what it shall dial.
+func placesNamed(name string, dial []fleet.Endpoint) places {
 	return places{
+		name: name, checks: map[string][]fleet.Endpoint{name: dial},
 		hosts: []host.Config{{Name: name}}, machines: []connect.Machine{connect.ThisMachine(name)},
 		libvirts: []connect.LibvirtAt{{Name: name, Run: sh.Run}},
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"strata/sources"
 	"strata/sources/agent"
 	"strata/sources/audit"
+	"strata/sources/checks"
 	"strata/sources/host"
 	"strata/sources/kube"
 	"strata/sources/libvirt"
@@ -28,13 +30,20 @@ type places struct {
 	libvirts  []connect.LibvirtAt
 	machines  []connect.Machine // that may be acted on
 	remotes   []connect.Remote
+	name      string                      // of this machine
+	checks    map[string][]fleet.Endpoint // by the name of the machine that dials
 }
 
 // here looks where the tools of each layer look, with this process' environment, and at this machine.
 func here(c config.Config, noHost bool) places {
-	p := places{openstack: connect.SearchHere(c.Clouds...), kube: connect.KubeSearchHere(c.Contexts...), remotes: remotes(c)}
+	p := places{openstack: connect.SearchHere(c.Clouds...), kube: connect.KubeSearchHere(c.Contexts...), remotes: remotes(c), name: host.Name("")}
+	p.checks = map[string][]fleet.Endpoint{}
+	for _, one := range c.Checks {
+		from := cmp.Or(one.From, p.name)
+		p.checks[from] = append(p.checks[from], one.Endpoint)
+	}
 	if !noHost {
-		name := host.Name("")
+		name := p.name
 		p.hosts = []host.Config{{Name: name}}
 		p.machines = []connect.Machine{connect.ThisMachine(name)}
 		p.libvirts = []connect.LibvirtAt{{Name: name, Run: sh.Run}}
@@ -76,7 +85,10 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 		a.addHosts(at.hosts, c)
 	}
 	if wanted(append(machineKinds(), fleet.KindAgent)...) {
-		a.addRemotes(at.remotes)
+		a.addRemotes(at.remotes, at.checks)
+	}
+	if dial := at.checks[at.name]; len(dial) > 0 && wanted(fleet.KindCheck) {
+		a.add(checks.New(checks.Config{Host: at.name, Endpoints: checks.Fixed(dial), Wishes: a.wishes}), checks.Scope)
 	}
 	if wanted(fleet.KindDomain) {
 		for _, l := range at.libvirts {
@@ -106,11 +118,14 @@ func hostScopes() []string {
 	}
 }
 
-func machineKinds() []fleet.Kind { return append(hostKinds(), fleet.KindDomain) }
+func machineKinds() []fleet.Kind { return append(hostKinds(), fleet.KindDomain, fleet.KindCheck) }
 
-func (a *assembly) addRemotes(remotes []connect.Remote) {
+func (a *assembly) addRemotes(remotes []connect.Remote, dial map[string][]fleet.Endpoint) {
 	for _, r := range remotes {
-		a.add(agent.New(r, agent.Options{Wishes: a.wishes, Expect: hostScopes()}), agent.Scope)
+		a.add(agent.New(r, agent.Options{Wishes: a.wishes, Expect: hostScopes(), Checks: dial[r.Name]}), agent.Scope)
+		if len(dial[r.Name]) > 0 {
+			a.awaited = append(a.awaited, awaited{"checks/" + r.Name, checks.Scope})
+		}
 		for _, scope := range hostScopes() {
 			a.awaited = append(a.awaited, awaited{"host/" + r.Name, scope})
 		}

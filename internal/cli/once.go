@@ -117,6 +117,10 @@ func deepened(s *fleet.Snapshot, want []awaited) bool {
 				if slices.Contains(o.Missing, "SMART: not read yet") {
 					return false
 				}
+			case *fleet.Check:
+				if o.State == "" {
+					return false
+				}
 			case *fleet.Agent:
 				if o.State == "connecting" {
 					return false

@@ -22,6 +22,7 @@ type Config struct {
 	Clouds   []string // of clouds.yaml; none means those the OpenStack clients would take
 	Contexts []string // of the kubeconfig; none means the current one
 	Hosts    []Host   // other machines, watched over ssh
+	Checks   []Check  // endpoints that are dialled
 	Who      string   // who acts, for the audit log; "" is found out. No key of the file.
 	Poll     Poll
 	UI       UI
@@ -44,6 +45,12 @@ type Host struct {
 	Sudo bool   // start the agent there with sudo -n
 	// Allow is which actions may be done there, by their names with blanks between; "" is all.
 	Allow string
+}
+
+// Check is an endpoint that is dialled.
+type Check struct {
+	fleet.Endpoint
+	From string // the name under Hosts of the machine that dials; "" is this one
 }
 
 // ParseHost reads a host as a flag has it: NAME=DESTINATION, or a destination whose machine is the name.

@@ -324,6 +324,8 @@ func blank(kind fleet.Kind) fleet.Object {
 		return new(fleet.KernelLog)
 	case fleet.KindDomain:
 		return new(fleet.Domain)
+	case fleet.KindCheck:
+		return new(fleet.Check)
 	}
 	return nil
 }
