@@ -53,10 +53,7 @@ func askTCP(ctx context.Context, e fleet.Endpoint) answer {
 		return failure(e, "connection", err)
 	}
 	defer conn.Close()
-	if until, ok := ctx.Deadline(); ok {
-		_ = conn.SetDeadline(until) // a connection that cannot have one is told by its own errors
-	}
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })() // what is read or written then is too late
 	switch {
 	case e.Type == fleet.EndpointMySQL:
 		g, err := readGreeting(conn)

@@ -27,6 +27,7 @@ type scene struct {
 	compute  *hypervisor
 	guests   []*guest
 	cluster  *cluster
+	doors    *doors
 
 	mu      sync.Mutex
 	reboots map[string]bool // servers that were told to reboot and have not yet
@@ -58,6 +59,9 @@ func (s *scene) close() {
 		if m.stopBus != nil {
 			m.stopBus()
 		}
+	}
+	if s.doors != nil {
+		s.doors.close()
 	}
 	s.kube.Close()
 	s.nova.Close()
@@ -112,6 +116,7 @@ func (s *scene) step(now time.Time) error {
 		err = e
 	}
 	s.cluster.step(at, now)
+	s.doors.move(s.cluster)
 	if e := s.moveMachines(now, at, relief); err == nil {
 		err = e
 	}
