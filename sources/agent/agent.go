@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,15 +74,11 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 	}
 	s.agent.Says = err.Error()
 	s.tell(see, now)
-	lost := &fleet.Trouble{Doing: "the agent on " + s.remote.Name + " is lost", Cause: err, Fix: s.fix()}
+	lost := &fleet.Trouble{Doing: "the agent on " + s.remote.Name + " is lost", Cause: err, Fix: cmp.Or(fleet.FixOf(err), s.remote.Fix(err.Error()))}
 	for key := range s.told {
 		see(fleet.Observation{Source: key[0], Scope: key[1], At: now, Err: lost})
 	}
 	return lost
-}
-
-func (s *source) fix() string {
-	return "try: ssh -o BatchMode=yes " + s.remote.Destination + " true"
 }
 
 func (s *source) tell(see func(fleet.Observation), at time.Time) {
