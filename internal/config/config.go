@@ -61,10 +61,11 @@ func ParseHost(s string) (Host, error) {
 		name = s[strings.LastIndex(s, "@")+1:]
 	}
 	h := Host{Name: name, SSH: to}
-	return h, h.check()
+	return h, h.Fault()
 }
 
-func (h Host) check() error {
+// Fault says what is wrong with a host, nil when it can be connected to.
+func (h Host) Fault() error {
 	if h.Name == "" || h.Name[0] == '-' || strings.Trim(h.Name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != "" {
 		return fmt.Errorf("%q is no name for a host: letters, digits, dots, dashes and underscores", h.Name)
 	}

@@ -112,7 +112,7 @@ func (c *Config) addHosts(f file, name string, text []byte) error {
 		}
 		host := Host{h.Name, h.SSH, h.Sudo, strings.Join(h.Allow, " ")}
 		at := fmt.Sprintf("$.hosts[%d]", i)
-		if err := host.check(); err != nil {
+		if err := host.Fault(); err != nil {
 			return faultAt(name, text, at, err.Error())
 		}
 		if slices.ContainsFunc(c.Hosts, func(o Host) bool { return o.Name == h.Name }) {
