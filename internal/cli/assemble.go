@@ -32,6 +32,7 @@ type places struct {
 	remotes   []connect.Remote
 	name      string                      // of this machine
 	checks    map[string][]fleet.Endpoint // by the name of the machine that dials
+	beat      time.Duration               // how often agents are asked for a sign of life; zero is the usual
 }
 
 // here looks where the tools of each layer look, with this process' environment, and at this machine.
@@ -85,7 +86,7 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 		a.addHosts(at.hosts, c)
 	}
 	if wanted(append(machineKinds(), fleet.KindAgent)...) {
-		a.addRemotes(at.remotes, at.checks)
+		a.addRemotes(at)
 	}
 	if dial := at.checks[at.name]; len(dial) > 0 && wanted(fleet.KindCheck) {
 		a.add(checks.New(checks.Config{Host: at.name, Endpoints: checks.Fixed(dial), Wishes: a.wishes}), checks.Scope)
@@ -120,10 +121,10 @@ func hostScopes() []string {
 
 func machineKinds() []fleet.Kind { return append(hostKinds(), fleet.KindDomain, fleet.KindCheck) }
 
-func (a *assembly) addRemotes(remotes []connect.Remote, dial map[string][]fleet.Endpoint) {
-	for _, r := range remotes {
-		a.add(agent.New(r, agent.Options{Wishes: a.wishes, Expect: hostScopes(), Checks: dial[r.Name]}), agent.Scope)
-		if len(dial[r.Name]) > 0 {
+func (a *assembly) addRemotes(at places) {
+	for _, r := range at.remotes {
+		a.add(agent.New(r, agent.Options{Wishes: a.wishes, Beat: at.beat, Expect: hostScopes(), Checks: at.checks[r.Name]}), agent.Scope)
+		if len(at.checks[r.Name]) > 0 {
 			a.awaited = append(a.awaited, awaited{"checks/" + r.Name, checks.Scope})
 		}
 		for _, scope := range hostScopes() {

@@ -30,6 +30,11 @@ const (
 
 // once runs an assembly until every scope in want has answered or failed, or ctx ends, and returns the last snapshot.
 func (a *assembly) once(ctx context.Context, want []awaited) (*fleet.Snapshot, error) {
+	return a.during(ctx, func(ctx context.Context) *fleet.Snapshot { return a.settled(ctx, want) })
+}
+
+// during runs an assembly while something is waited for.
+func (a *assembly) during(ctx context.Context, wait func(context.Context) *fleet.Snapshot) (*fleet.Snapshot, error) {
 	connect.QuietKlog(slog.DiscardHandler) // what client-go has to say is in the parts' errors
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
@@ -45,7 +50,7 @@ func (a *assembly) once(ctx context.Context, want []awaited) (*fleet.Snapshot, e
 		case <-time.After(settleFor):
 		}
 	}()
-	s := a.settled(ctx, want)
+	s := wait(ctx)
 	select {
 	case err := <-a.broke:
 		return s, err
@@ -122,7 +127,7 @@ func deepened(s *fleet.Snapshot, want []awaited) bool {
 					return false
 				}
 			case *fleet.Agent:
-				if o.State == "connecting" {
+				if o.State == "connecting" || o.State == "connected" && !o.RSS.OK {
 					return false
 				}
 			case *fleet.Server:

@@ -26,7 +26,7 @@ func AddHost(name string, text []byte, h Host) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := before.taken(h); err != nil {
+	if err := before.Taken(h); err != nil {
 		return nil, err
 	}
 	added, err := insert(text, h)
@@ -38,7 +38,7 @@ func AddHost(name string, text []byte, h Host) ([]byte, error) {
 	if after, err := Parse(name, added, Config{}); err != nil || !reflect.DeepEqual(after.said(), want.said()) {
 		return nil, &fleet.Trouble{
 			Doing: name + " is written in a way in which no host can be added without changing more",
-			Fix:   "add it by hand, below hosts: - {" + h.flow() + "}",
+			Fix:   "add it by hand, below hosts: - {" + h.String() + "}",
 		}
 	}
 	return added, nil
@@ -50,8 +50,8 @@ func (c Config) said() Config {
 	return c
 }
 
-// taken says whether a host is in the configuration already, by its name or its destination.
-func (c Config) taken(h Host) error {
+// Taken says whether a host is in the configuration already, by its name or its destination.
+func (c Config) Taken(h Host) error {
 	for _, o := range c.Hosts {
 		switch {
 		case o.Name == h.Name:
@@ -73,7 +73,8 @@ func (h Host) lines(indent int) string {
 	return out
 }
 
-func (h Host) flow() string {
+// String is a host as the configuration could have it, on one line.
+func (h Host) String() string {
 	out := "name: " + quoted(h.Name) + ", ssh: " + quoted(h.SSH)
 	if h.Sudo {
 		out += ", sudo: true"
@@ -158,7 +159,7 @@ func intoFlow(lines []string, key int, v *ast.SequenceNode, h Host) ([]byte, err
 		return nil, errors.New("the end of hosts cannot be found")
 	}
 	if len(v.Values) > 0 {
-		lines[at] = lines[at][:end.Column-1] + ", {" + h.flow() + "}" + lines[at][end.Column-1:]
+		lines[at] = lines[at][:end.Column-1] + ", {" + h.String() + "}" + lines[at][end.Column-1:]
 		return []byte(strings.Join(lines, "")), nil
 	}
 	open := strings.IndexByte(lines[key], '[')

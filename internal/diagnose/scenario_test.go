@@ -326,6 +326,8 @@ func blank(kind fleet.Kind) fleet.Object {
 		return new(fleet.Domain)
 	case fleet.KindCheck:
 		return new(fleet.Check)
+	case fleet.KindAgent:
+		return new(fleet.Agent)
 	}
 	return nil
 }
