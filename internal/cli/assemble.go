@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +33,7 @@ type places struct {
 	remotes   []connect.Remote
 	name      string                      // of this machine
 	checks    map[string][]fleet.Endpoint // by the name of the machine that dials
+	simulated bool                        // nothing here is real
 	beat      time.Duration               // how often agents are asked for a sign of life; zero is the usual
 }
 
@@ -50,6 +52,17 @@ func here(c config.Config, noHost bool) places {
 		p.libvirts = []connect.LibvirtAt{{Name: name, Run: sh.Run}}
 	}
 	return p
+}
+
+// connecting is how the reader of a cockpit over these places has more machines watched. A simulated cloud has none to
+// reach: its addresses are somebody else's.
+func (p places) connecting(s *joined) func(name, destination string) (string, error) {
+	if p.simulated {
+		return func(string, string) (string, error) {
+			return "", errors.New("the machines of the demo cannot be reached over ssh")
+		}
+	}
+	return s.connect
 }
 
 // assembly is everything that looks, put together and not started yet.

@@ -91,6 +91,7 @@ func placesOf(world *incident.World, dir string) places {
 	env := map[string]string{"OS_CLIENT_CONFIG_FILE": world.CloudsYAML, "KUBECONFIG": world.Kubeconfig}
 	getenv := func(name string) string { return env[name] }
 	at := places{
+		simulated: true,
 		openstack: connect.Search{Getenv: getenv, Dir: dir, Home: dir, System: dir},
 		kube:      connect.KubeSearch{Getenv: getenv, Home: dir},
 	}
