@@ -46,6 +46,7 @@ type cluster struct {
 	speakAt time.Duration
 	// backends are the nodes on which pods of a workload are up.
 	backends map[string][]string
+	doors    *doors
 }
 
 // kubelet is one node's, and what the node controller makes of it.

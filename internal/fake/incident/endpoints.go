@@ -54,7 +54,7 @@ type doors struct {
 // openDoors listens on the loopback.
 func openDoors() (*doors, error) {
 	d := &doors{open: map[net.Conn]bool{}}
-	for _, is := range []door{
+	for _, one := range []*door{
 		{is: fleet.Endpoint{Name: "wwwm NodePort", Type: fleet.EndpointHTTP, Text: `"UP"`, On: workerOne}, node: workerOne, work: workBackend},
 		{is: fleet.Endpoint{Name: "wwwm nginx", Type: fleet.EndpointHTTP, Status: http.StatusOK, On: workerOne}, node: workerOne, work: workBackend, proxy: true},
 		{is: fleet.Endpoint{Name: "wwwm MySQL", Type: fleet.EndpointMySQL, On: workerTwo}, node: workerTwo, work: workMySQL},
@@ -64,7 +64,7 @@ func openDoors() (*doors, error) {
 			d.close()
 			return nil, fmt.Errorf("opening an endpoint: %w", err)
 		}
-		one := &door{is: is.is, node: is.node, work: is.work, proxy: is.proxy, listener: l}
+		one.listener = l
 		one.is.Every, one.is.Timeout, one.is.Address = dialEvery, dialTimeout, l.Addr().String()
 		if one.is.Type == fleet.EndpointHTTP {
 			one.is.Address = "http://" + one.is.Address + "/actuator/health"

@@ -116,10 +116,10 @@ func (w *World) furnish(s *scene, now time.Time) error {
 	s.cluster = newCluster(s.kube, s.rng, s.pace, s.guests)
 	s.cluster.furnish(now)
 	var err error
-	if s.doors, err = openDoors(); err != nil {
+	if s.cluster.doors, err = openDoors(); err != nil {
 		return err
 	}
-	w.Endpoints = s.doors.endpoints()
+	w.Endpoints = s.cluster.doors.endpoints()
 	for _, m := range s.machines {
 		bus, stop, err := m.Bus()
 		if err != nil {

@@ -27,7 +27,6 @@ type scene struct {
 	compute  *hypervisor
 	guests   []*guest
 	cluster  *cluster
-	doors    *doors
 
 	mu      sync.Mutex
 	reboots map[string]bool // servers that were told to reboot and have not yet
@@ -60,8 +59,8 @@ func (s *scene) close() {
 			m.stopBus()
 		}
 	}
-	if s.doors != nil {
-		s.doors.close()
+	if s.cluster != nil && s.cluster.doors != nil {
+		s.cluster.doors.close()
 	}
 	s.kube.Close()
 	s.nova.Close()
@@ -116,7 +115,7 @@ func (s *scene) step(now time.Time) error {
 		err = e
 	}
 	s.cluster.step(at, now)
-	s.doors.move(s.cluster)
+	s.cluster.doors.move(s.cluster)
 	if e := s.moveMachines(now, at, relief); err == nil {
 		err = e
 	}
