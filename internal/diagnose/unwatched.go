@@ -80,8 +80,8 @@ func (u *unwatched) tell(o fleet.Object, name, how, address string) {
 		m = &Machine{Name: key}
 		u.byName[key] = m
 	}
-	if m.Address == "" {
-		m.Address = strings.ToLower(address)
+	if address = strings.ToLower(address); m.Address == "" && strings.Trim(address, "0123456789abcdef.:") == "" {
+		m.Address = address // what is no IP address is no address: ssh would take more than that
 	}
 	m.How = append(m.How, how)
 }

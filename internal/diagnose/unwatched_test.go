@@ -18,6 +18,7 @@ hypervisor openstack/a {"hostname":"big","state":"up","status":"enabled"}
 hypervisor openstack/a {"hostname":"c3","hostIp":"10.0.0.7","state":"up","status":"enabled"}
 node kube/p {"name":"w1.novalocal","addresses":[{"kind":"Hostname","ip":"w1"},{"kind":"InternalIP","ip":"10.0.0.28"}]}
 node kube/p {"name":"within","identity":{"systemUUID":"b51f8c0a-6c52-4d9e-8a3e-91c4d2f7a001"}}
+hypervisor openstack/a {"hostname":"odd","hostIp":"-oProxyCommand=evil","state":"up","status":"enabled"}
 server openstack/a {"id":"6c59b812-2d8d-4da5-92d6-6bbe527926d6","name":"db","run":{"status":"ACTIVE"},"addresses":[{"kind":"fixed","ip":"10.1.0.4"},{"kind":"floating","ip":"192.168.1.4"}]}
 domain libvirt/big {"host":"big","name":"c1","uuid":"00000000-0000-0000-0000-000000000001","state":"running"}
 domain libvirt/big {"host":"big","name":"vm","uuid":"b51f8c0a-6c52-4d9e-8a3e-91c4d2f7a001","state":"running"}
@@ -29,6 +30,7 @@ agent agent/x {"name":"x","destination":"root@10.0.0.7","state":"failing"}`, "\n
 		{Name: "c1", Address: "10.0.0.5", How: []string{"hypervisor of openstack/a", "domain on big"}},
 		{Name: "db", Address: "192.168.1.4", How: []string{"domain on big"}},
 		{Name: "lone", How: []string{"domain on big"}},
+		{Name: "odd", How: []string{"hypervisor of openstack/a"}},
 		{Name: "w1", Address: "10.0.0.28", How: []string{"node of kube/p"}},
 	}
 	if diff := cmp.Diff(want, diagnose.Unwatched(w.last)); diff != "" {
