@@ -67,6 +67,7 @@ func (p places) connecting(s *joined) func(name, destination string) (string, er
 
 // assembly is everything that looks, put together and not started yet.
 type assembly struct {
+	name     string // of this machine
 	store    *fleet.Store
 	wishes   *sources.Wishes
 	clouds   []connect.Cloud
@@ -87,7 +88,7 @@ type awaited struct{ source, scope string }
 // described badly is a source that says so. wanted says which kinds matter; a layer without any of them is not even
 // looked for.
 func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *assembly {
-	a := &assembly{wishes: sources.NewWishes(), machines: at.machines, remotes: at.remotes, broke: make(chan error, 1)}
+	a := &assembly{name: at.name, wishes: sources.NewWishes(), machines: at.machines, remotes: at.remotes, broke: make(chan error, 1)}
 	a.store = fleet.NewStore(a.guarded(diagnose.Derive(diagnose.Rules())))
 	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindFlavor) {
 		a.addClouds(at.openstack, c, wanted(fleet.KindFlavor))

@@ -162,6 +162,9 @@ func (p *program) examine(ctx context.Context, a *assembly, waited time.Duration
 		libvirtRights(subject)
 		r.Checks = append(r.Checks, subject.checks...)
 	}
+	here := &of{subject: "endpoints"}
+	r.addScopes(here, s, "checks/"+a.name, all)
+	r.Checks = append(r.Checks, here.checks...)
 	for _, remote := range a.remotes {
 		subject := &of{subject: "host " + remote.Name + " (" + remote.Destination + ")"}
 		if !examineRemote(subject, s, remote) {
@@ -169,6 +172,7 @@ func (p *program) examine(ctx context.Context, a *assembly, waited time.Duration
 			continue // each of its scopes would say the same
 		}
 		r.addScopes(subject, s, "host/"+remote.Name, all)
+		r.addScopes(subject, s, "checks/"+remote.Name, all)
 		r.Checks = append(r.Checks, subject.checks...)
 	}
 	for o := range s.Each(fleet.KindHost) {

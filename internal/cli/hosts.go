@@ -99,6 +99,13 @@ func (p *program) listHosts(ctx context.Context, o hostsOptions) error {
 	for _, m := range known {
 		fmt.Fprintf(out, "%-24s %-32s %s\n", plain.Text(m.Name), plain.Text(cmp.Or(m.Address, "no address is told")), plain.Text(strings.Join(m.How, ", ")))
 	}
+	unseen := map[string]bool{}
+	for i := range s.Parts {
+		if q := &s.Parts[i]; q.Err != "" && !q.Unconfigured && !unseen[q.Source] {
+			unseen[q.Source] = true
+			fmt.Fprintf(p.stderr, "strata: what %s knows cannot be seen: %s\n", plain.Text(q.Source), plain.Text(q.Err))
+		}
+	}
 	return out.Flush()
 }
 

@@ -29,15 +29,17 @@ func (k *known) Name() string { return knownSource }
 
 // Watch follows the snapshots. What did not change is not told again.
 func (k *known) Watch(ctx context.Context, see func(fleet.Observation)) error {
-	for seq := uint64(0); ; {
-		s, err := k.store.Next(ctx, seq)
+	for last := fleet.NewSnapshot(0, time.Time{}, nil, nil, nil); ; {
+		s, err := k.store.Next(ctx, last.Seq)
 		if err != nil {
 			return err
 		}
-		seq = s.Seq
-		if facts, changed := k.look(s); changed {
-			see(fleet.Observation{Source: knownSource, Scope: agent.Scope, At: cmp.Or(s.At, time.Now()), Facts: facts})
+		if !s.Same(last) {
+			if facts, changed := k.look(s); changed {
+				see(fleet.Observation{Source: knownSource, Scope: agent.Scope, At: cmp.Or(s.At, time.Now()), Facts: facts})
+			}
 		}
+		last = s
 		if !sources.Sleep(ctx, knownEvery) {
 			return ctx.Err()
 		}

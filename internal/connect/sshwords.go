@@ -19,6 +19,7 @@ func Why(t *sh.Talk, err error) error {
 const (
 	keyUnknown = "Host key verification failed: the key of this machine is not known here yet"
 	keyChanged = "Host key verification failed: the key is another one than the one that is known here"
+	keyOf      = ", of "
 )
 
 // sshSays is the telling line of what ssh printed.
@@ -28,7 +29,13 @@ func sshSays(stderr string) string {
 	switch {
 	case !strings.HasPrefix(last, "Host key verification failed"):
 		return last
-	case strings.Contains(stderr, "IDENTIFICATION HAS CHANGED"), strings.Contains(stderr, "host key for") && strings.Contains(stderr, "has changed"):
+	case strings.Contains(stderr, "IDENTIFICATION HAS CHANGED"):
+		// "Host key for [10.0.0.9]:2222 has changed": the name by which it is known, which an alias does not tell.
+		if _, rest, ok := strings.Cut(stderr, "Host key for "); ok {
+			if name, _, ok := strings.Cut(rest, " has changed"); ok && !strings.ContainsAny(name, " \n") {
+				return keyChanged + keyOf + name
+			}
+		}
 		return keyChanged
 	}
 	return keyUnknown
@@ -50,6 +57,9 @@ func (r Remote) Fix(says string) string {
 	case has(keyUnknown):
 		return by + " in a terminal, once: compare the fingerprint with the machine's own and say yes"
 	case has(keyChanged):
+		if _, name, ok := strings.Cut(says, keyChanged+keyOf); ok {
+			host = name
+		}
 		return sh.Quote("ssh-keygen", "-R", host) + " once you know why it changed (a new installation, or somebody in between), then " + by
 	case has("Permission denied (") && has("password", "keyboard-interactive"):
 		return sh.Quote("ssh-copy-id", r.Destination) + ", which asks for the password once"

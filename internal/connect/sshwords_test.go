@@ -18,14 +18,14 @@ func TestWhatSSHSaysIsToldApart(t *testing.T) {
 @@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
 IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!
 Offending ED25519 key in /root/.ssh/known_hosts:3
-Host key for far has changed and you have requested strict checking.
+Host key for [10.0.0.9]:2222 has changed and you have requested strict checking.
 Host key verification failed.
 `
 	far := Remote{Name: "far", Destination: "op@far"}
 	for _, c := range []struct{ stderr, says, fix string }{
 		{"Host key verification failed.\r\n", "is not known here yet", "ssh op@far true in a terminal"},
 		{"No ED25519 host key is known for far and you have requested strict checking.\nHost key verification failed.\n", "is not known here yet", "ssh op@far true in a terminal"},
-		{banner, "another one than the one that is known", "ssh-keygen -R far once you know why"},
+		{banner, "another one than the one that is known", `ssh-keygen -R '[10.0.0.9]:2222' once you know why`},
 		{"op@far: Permission denied (publickey,password).\n", "op@far: Permission denied (publickey,password).", "ssh-copy-id op@far"},
 		{"op@far: Permission denied (publickey).\n", "Permission denied (publickey)", "ssh-add, if your key has a passphrase"},
 		{"Received disconnect from 10.0.0.9 port 22:2: Too many authentication failures\n", "Too many", "IdentitiesOnly"},
