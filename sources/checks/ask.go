@@ -1,19 +1,20 @@
 package checks
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
+	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 
-	"strata/internal/connect"
 	"strata/internal/fleet"
 )
 
@@ -37,71 +38,86 @@ func ask(ctx context.Context, e fleet.Endpoint) answer {
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
 	defer cancel()
 	began := time.Now()
-	var a answer
-	if e.Type == fleet.EndpointHTTP {
-		a = askHTTP(ctx, e)
-	} else {
-		a = askTCP(ctx, e)
-	}
-	a.took = time.Since(began)
+	a := askOnce(ctx, e)
+	a.took, a.says, a.server = time.Since(began), text([]byte(a.says)), text([]byte(a.server))
 	return a
 }
 
-func askTCP(ctx context.Context, e fleet.Endpoint) answer {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", e.Address)
+func askOnce(ctx context.Context, e fleet.Endpoint) answer {
+	address, secure, name := e.Address, e.TLS != "", e.TLS
+	var page *url.URL
+	if e.Type == fleet.EndpointHTTP {
+		var err error
+		if page, err = url.Parse(e.Address); err != nil {
+			return failure(e, "connection", err)
+		}
+		port := "80"
+		if secure = page.Scheme == "https"; secure {
+			port = "443"
+		}
+		address, name = net.JoinHostPort(page.Hostname(), cmp.Or(page.Port(), port)), cmp.Or(e.TLS, page.Hostname())
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return failure(e, "connection", err)
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })() // what is read or written then is too late
-	switch {
-	case e.Type == fleet.EndpointMySQL:
-		g, err := readGreeting(conn)
-		switch {
-		case err != nil:
-			return failure(e, "greeting", err)
-		case g.code != 0:
-			return answer{wrong: "mysql", says: fmt.Sprintf("MySQL error %d: %s", g.code, g.says), blocked: g.code == errHostBlocked}
-		}
-		return answer{server: "MySQL " + g.version}
-	case e.TLS != "":
-		secure := tls.Client(conn, &tls.Config{ServerName: e.TLS, MinVersion: tls.VersionTLS12})
-		if err := secure.HandshakeContext(ctx); err != nil {
+	if secure {
+		over := tls.Client(conn, &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12})
+		if err := over.HandshakeContext(ctx); err != nil {
 			return failure(e, "TLS handshake", err)
 		}
+		conn = over
+	}
+	switch e.Type {
+	case fleet.EndpointMySQL:
+		return askMySQL(conn, e)
+	case fleet.EndpointHTTP:
+		return askHTTP(ctx, conn, page, e)
 	}
 	return answer{}
 }
 
-// askHTTP gets a page: no redirect is followed, nothing is kept, and what would write cannot get out.
-func askHTTP(ctx context.Context, e fleet.Endpoint) answer {
-	var phase atomic.Value
-	phase.Store("connection")
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		TLSHandshakeStart: func() { phase.Store("TLS handshake") },
-		GotConn:           func(httptrace.GotConnInfo) { phase.Store("answer") },
-	})
-	failed := func(err error) answer {
-		at, _ := phase.Load().(string)
-		return failure(e, at, err)
+// askMySQL waits for the greeting, and leaves.
+func askMySQL(conn net.Conn, e fleet.Endpoint) answer {
+	g, err := readGreeting(conn)
+	switch {
+	case err != nil:
+		return failure(e, "greeting", err)
+	case g.code != 0:
+		return answer{wrong: "mysql", says: fmt.Sprintf("MySQL error %d: %s", g.code, g.says), blocked: g.code == errHostBlocked}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.Address, nil)
+	return answer{server: "MySQL " + g.version}
+}
+
+// askHTTP gets one page. It is done by hand as a client of net/http keeps connections, and a log of servers that speak
+// before they are asked. No redirect is followed.
+func askHTTP(ctx context.Context, conn net.Conn, page *url.URL, e fleet.Endpoint) answer {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page.String(), nil)
 	if err != nil {
-		return failed(err)
+		return failure(e, "answer", err)
 	}
+	req.Close = true
 	req.Header.Set("User-Agent", "strata")
-	if e.TLS != "" {
-		req.Host = e.TLS
+	req.Host = cmp.Or(e.TLS, page.Host)
+	if err := req.Write(conn); err != nil {
+		return failure(e, "answer", err)
 	}
-	transport := &http.Transport{
-		DialContext: new(net.Dialer).DialContext, DisableKeepAlives: true, MaxResponseHeaderBytes: mostHead, DisableCompression: true,
-		TLSClientConfig: &tls.Config{ServerName: e.TLS, MinVersion: tls.VersionTLS12},
-	}
-	resp, err := connect.ReadOnly(transport).RoundTrip(req)
-	if err != nil {
-		return failed(err)
+	most := &io.LimitedReader{R: conn, N: mostHead}
+	resp, err := http.ReadResponse(bufio.NewReader(most), req)
+	var network net.Error
+	switch {
+	case err == nil:
+	case most.N == 0:
+		return answer{wrong: "protocol", says: "it does not speak HTTP: its header has no end"}
+	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return failure(e, "answer", err)
+	default:
+		return answer{wrong: "protocol", says: "it does not speak HTTP: " + err.Error()}
 	}
 	defer resp.Body.Close()
+	most.N += 2 * mostText // with what chunks take
 	a := answer{server: "HTTP " + resp.Status}
 	if want := e.Status; want != 0 && resp.StatusCode != want || want == 0 && resp.StatusCode >= http.StatusBadRequest {
 		a.wrong, a.says = "status", "status "+resp.Status
@@ -117,7 +133,7 @@ func askHTTP(ctx context.Context, e fleet.Endpoint) answer {
 	switch {
 	case bytes.Contains(body, []byte(e.Text)):
 	case err != nil:
-		return failed(err)
+		return failure(e, "answer", err)
 	default:
 		a.wrong, a.says = "text", fmt.Sprintf("%q is not in the answer, which begins %q", e.Text, start(body))
 	}

@@ -35,6 +35,12 @@ func refusal(code int, says string) []byte {
 // hang keeps a connection open until the other side gives up.
 func hang(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
+// hears waits for a question before it answers.
+func hears(c net.Conn, answer string) {
+	_, _ = c.Read(make([]byte, 4<<10))
+	_, _ = io.WriteString(c, answer)
+}
+
 func says(b []byte) func(net.Conn) { return func(c net.Conn) { _, _ = c.Write(b) } }
 
 func TestWhatAServerDoesIsSaidInWords(t *testing.T) {
@@ -65,8 +71,9 @@ func TestWhatAServerDoesIsSaidInWords(t *testing.T) {
 		"slow TLS":             {kind: plain, tls: "shop.example", play: hang, timeout: quick, wrong: "timeout", says: "no TLS handshake within 300ms"},
 		"no page":              {kind: web, play: hang, timeout: quick, wrong: "timeout", says: "no answer within 300ms"},
 		"cut off":              {kind: web, play: func(net.Conn) {}, wrong: "cut", says: "before the answer was there"},
-		"no HTTP":              {kind: web, play: says([]byte("SSH-2.0-OpenSSH_9.6\r\n")), wrong: "failed", says: "malformed HTTP"},
-		"10 MB of headers":     {kind: web, play: says([]byte("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("a", 10<<20))), wrong: "failed", says: "header"},
+		"no HTTP":              {kind: web, play: says([]byte("SSH-2.0-OpenSSH_9.6\r\n")), wrong: "protocol", says: "does not speak HTTP: malformed HTTP response \"SSH-2.0"},
+		"a long status":        {kind: web, play: func(c net.Conn) { hears(c, "HTTP/1.1 200 "+strings.Repeat("O", 5000)+"\r\n\r\n") }, server: "HTTP 200 " + strings.Repeat("O", mostSaid-9)},
+		"10 MB of headers":     {kind: web, play: says([]byte("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("a", 10<<20))), wrong: "protocol", says: "its header has no end"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -96,6 +103,16 @@ func TestPages(t *testing.T) {
 	mux.HandleFunc("/ok", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"status":"UP"}`) })
 	mux.HandleFunc("/bad", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/bad", http.StatusFound) })
+	mux.HandleFunc("/chunks", func(w http.ResponseWriter, r *http.Request) {
+		if r.UserAgent() != "strata" || r.Method != http.MethodGet {
+			t.Errorf("%s by %s", r.Method, r.UserAgent())
+		}
+		for range 60 {
+			_, _ = w.Write(make([]byte, 1000))
+			_ = http.NewResponseController(w).Flush() // the client may be gone
+		}
+		fmt.Fprint(w, "the end")
+	})
 	mux.HandleFunc("/large", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 10<<20)) })
 	plain, secure := httptest.NewServer(mux), httptest.NewUnstartedServer(mux)
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -114,6 +131,7 @@ func TestPages(t *testing.T) {
 		{url: plain.URL + "/bad", wrong: "status", says: "status 502 Bad Gateway"},
 		{url: plain.URL + "/bad", status: 502},
 		{url: plain.URL + "/away"}, // it is not followed
+		{url: plain.URL + "/chunks", text: "the end"},
 		{url: plain.URL + "/large", text: "x", wrong: "text", says: "is not in the answer"},
 		{url: secure.URL + "/ok", wrong: "tls", says: "an authority that this machine does not know"},
 		{url: strings.Replace(plain.URL, "http:", "https:", 1) + "/ok", wrong: "tls", says: "does not speak TLS"},

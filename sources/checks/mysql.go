@@ -22,7 +22,7 @@ const errHostBlocked = 1129
 // Sizes in bytes. Greetings are shorter than 200.
 const (
 	mostGreeting = 4 << 10
-	mostSaid     = 200
+	mostSaid     = 300
 )
 
 // notMySQL is a first packet that no MySQL server sends.
@@ -82,6 +82,7 @@ func parseGreeting(p []byte) (greeting, error) {
 	return greeting{}, &notMySQL{fmt.Sprintf("its protocol is number %d", kind)}
 }
 
+// text is what the world says, as much of it as anybody reads.
 func text(b []byte) string {
 	return strings.ToValidUTF8(string(b[:min(len(b), mostSaid)]), "?")
 }
