@@ -195,7 +195,7 @@ func sourceHealth(c *scene, room bool) *pen {
 			}
 		}
 		switch {
-		case !counts || source == "audit":
+		case !counts || source == "audit" || source == "known": // neither looks at a system
 		case since.IsZero():
 			well++
 		default:

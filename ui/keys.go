@@ -41,6 +41,7 @@ func bindings() []binding {
 		{keys: []string{"d"}, help: "details: everything known, for servers with nova's action history", hint: "details", why: needObject, do: page(detailPage)},
 		{keys: []string{"x"}, help: "chain: what it stands on, layer by layer, and what stands on it", hint: "chain", why: needObject, do: page(chainPage)},
 		{keys: []string{"l"}, help: "the pod's log, as it grows; p shows that of the container before, tab the next container's", why: needPod, do: (*Model).logs},
+		{keys: []string{"a"}, help: "watch a machine of :agents that is not connected over ssh, for this session", why: needKnown, do: (*Model).connect},
 		{keys: []string{"m"}, help: "actions on the row, or on all marked rows", hint: "actions", why: needHands, do: (*Model).actions},
 		{keys: []string{"A"}, help: "abort what runs on the row; what is left then is said", why: needRow, do: (*Model).abort},
 		{keys: []string{"/"}, help: "filter: text, regex, !not, column:text; words must all match", hint: "filter", do: func(m *Model) tea.Cmd { m.prompt = filterPrompt(m); return nil }},
@@ -136,6 +137,9 @@ func needObject(m *Model) string {
 }
 
 func needHands(m *Model) string {
+	if needKnown(m) == "" {
+		return "" // to watch a machine needs none
+	}
 	if why := m.mode().Closed; why != "" {
 		return "read-only: " + why
 	}

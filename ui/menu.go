@@ -16,14 +16,18 @@ type menu struct {
 	cursor int
 }
 
-// choice is an action with what it would do to each of the objects.
+// choice is an action with what it would do to each of the objects, or something that is no action and is done at once.
 type choice struct {
 	offer actions.Offer
 	plans []actions.Plan
+	do    func(*Model) tea.Cmd
 }
 
 // can reports whether at least one of the plans may run.
 func (c choice) can() bool {
+	if c.do != nil {
+		return true
+	}
 	for _, p := range c.plans {
 		if len(p.Refused) == 0 {
 			return true
@@ -47,6 +51,9 @@ func (u *menu) choices(m *Model) (out []choice) {
 		if len(c.plans) > 0 {
 			out = append(out, c)
 		}
+	}
+	if needKnown(m) == "" {
+		out = append(out, choice{offer: actions.Offer{Key: "a", Title: "watch it over ssh, for this session"}, do: (*Model).connect})
 	}
 	return append(out, m.undos(u.refs)...)
 }
@@ -148,8 +155,12 @@ func (u *menu) draw(m *Model, w, h int) []string {
 
 func (u *menu) key(m *Model, k string) tea.Cmd {
 	choices := u.choices(m)
+	var done tea.Cmd
 	pick := func(c choice) {
 		switch {
+		case c.do != nil:
+			m.close()
+			done = c.do(m)
 		case len(c.offer.Params) > 0:
 			m.open(newForm(m, c.offer, u.of(c.offer.Kind)))
 		case c.can():
@@ -181,12 +192,12 @@ func (u *menu) key(m *Model, k string) tea.Cmd {
 			if c.offer.Key == k {
 				u.cursor = i
 				pick(c)
-				return nil
+				return done
 			}
 		}
 		m.say(warnInk, "no action here has the key "+k)
 	}
-	return nil
+	return done
 }
 
 // of returns the objects of a kind.

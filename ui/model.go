@@ -26,6 +26,8 @@ type Options struct {
 	Refresh func(source string)
 	// Shell makes a shell on the machine of that name; an error says why there is none.
 	Shell func(machine string) (tea.ExecCommand, error)
+	// Connect starts an agent that only reads on a machine over ssh, for this session, and says so; an error says why not.
+	Connect func(name, destination string) (says string, err error)
 	// Follow wishes for the log of a pod's container ("" is the usual one), Read for an object's manifest; zero Refs for none.
 	Follow  func(pod fleet.Ref, container string, previous bool)
 	Read    func(fleet.Ref)

@@ -147,7 +147,7 @@ func commandNames() (names []string) {
 	for _, v := range views() {
 		names = append(names, v.name)
 	}
-	return append(names, "sort", "filter", "freeze", "overview", "refresh", "help", "ro", "write", "q")
+	return append(names, "sort", "filter", "freeze", "overview", "refresh", "help", "ro", "write", "connect", "q")
 }
 
 // command does what was typed after ":".
@@ -192,6 +192,8 @@ func (m *Model) command(line string) tea.Cmd {
 		m.closeWriting()
 	case "write":
 		m.write(rest)
+	case "connect":
+		m.connectTo(rest)
 	case "q", "quit":
 		return tea.Quit
 	default:

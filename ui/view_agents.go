@@ -9,12 +9,12 @@ import (
 // agentsView shows strata's own agents on other machines, and what they cost there.
 func agentsView() *view {
 	return &view{
-		name: "agents", title: "Agents", kinds: []fleet.Kind{fleet.KindAgent}, worst: worst, systems: []string{"agent"},
+		name: "agents", title: "Agents", kinds: []fleet.Kind{fleet.KindAgent}, worst: unknownLast, systems: []string{"agent"},
 		empty: "no other machine is watched: name some under hosts in the configuration, or start with --host NAME=user@machine",
-		count: func(c *scene) string { return c.amounts(fleet.KindAgent) },
+		count: agentCount,
 		columns: []column{
 			{title: "machine", width: 12, grow: 2, search: true, middle: true, cell: of(func(_ *scene, a *fleet.Agent) cell { return cell{a.Name, plain} }), key: text(func(a *fleet.Agent) string { return a.Name })},
-			{title: "state", width: 12, search: true, flash: true, cell: health},
+			{title: "state", width: 15, search: true, flash: true, cell: health},
 			{title: "since", width: 6, right: true, drop: 2, cell: of(func(c *scene, a *fleet.Agent) cell { return cell{coarse(a.Since, c.now()), dim} })},
 			{title: "skew", width: 7, right: true, drop: 1, cell: of(agentSkew), key: number(func(a *fleet.Agent) float64 { return -max(a.Skew.V, -a.Skew.V) })},
 			{title: "cpu", width: 6, right: true, drop: 3, cell: of(func(_ *scene, a *fleet.Agent) cell { return cell{fine(a.CPU), dim} }), key: number(func(a *fleet.Agent) float64 { return -a.CPU.V })},
@@ -26,9 +26,36 @@ func agentsView() *view {
 			}), key: number(func(a *fleet.Agent) float64 { return -float64(a.RSS.V) })},
 			{title: "sends", width: 9, right: true, drop: 5, cell: of(func(_ *scene, a *fleet.Agent) cell { return cell{rate(a.BytesSec), dim} }), key: number(func(a *fleet.Agent) float64 { return -a.BytesSec.V })},
 			{title: "ssh", width: 14, grow: 1, drop: 6, search: true, cell: of(func(_ *scene, a *fleet.Agent) cell { return cell{a.Destination, dim} })},
-			{title: "says", width: 16, grow: 4, search: true, idle: true, cell: of(func(_ *scene, a *fleet.Agent) cell { return cell{a.Says, badInk} })},
+			{title: "says", width: 16, grow: 4, search: true, idle: true, cell: of(func(_ *scene, a *fleet.Agent) cell {
+				if a.State == fleet.AgentKnown {
+					return cell{a.Says, dim}
+				}
+				return cell{a.Says, badInk}
+			})},
 		},
 	}
+}
+
+// unknownLast puts machines without an agent below those that have one.
+func unknownLast(o fleet.Object, s fleet.State) sortKey {
+	if a, ok := o.(*fleet.Agent); ok && a.State == fleet.AgentKnown {
+		return sortKey{num: 10}
+	}
+	return worst(o, s)
+}
+
+func agentCount(c *scene) string {
+	agents, without := 0, 0
+	for a := range fleet.All[*fleet.Agent](c.s, fleet.KindAgent) {
+		if agents++; a.State == fleet.AgentKnown {
+			without++
+		}
+	}
+	says := itoa(agents-without) + " " + plural("agent", agents-without)
+	if without > 0 {
+		says += ", " + itoa(without) + " not connected: a"
+	}
+	return says
 }
 
 // agentSkew is how far the machine's clock is ahead of ours.

@@ -54,11 +54,14 @@ type met struct {
 	in  <-chan wire.Line
 	a   *assembly
 	c   config.Config
+
+	began time.Time
 }
 
 // meet says hello and waits to be told what this machine is called. cancel is called when the input ends. It returns nil
 // when nobody wants anything any more.
 func (p *program) meet(ctx context.Context, cancel context.CancelFunc) (*met, error) {
+	began := time.Now()
 	in := make(chan wire.Line)
 	go func() {
 		defer cancel() // who closed our input wants us to end
@@ -74,12 +77,13 @@ func (p *program) meet(ctx context.Context, cancel context.CancelFunc) (*met, er
 	}
 	runtime.GOMAXPROCS(1) // a guest on a machine that may be in trouble keeps small
 	c := config.Default(p.getenv)
-	return &met{out, in, assemble(placesNamed(start.Name), c, agentKinds), c}, nil
+	return &met{out, in, assemble(placesNamed(start.Name, start.Checks), c, agentKinds), c, began}, nil
 }
 
-// placesNamed is this machine under another name.
-func placesNamed(name string) places {
+// placesNamed is this machine under another name, with what it shall dial.
+func placesNamed(name string, dial []fleet.Endpoint) places {
 	return places{
+		name: name, checks: map[string][]fleet.Endpoint{name: dial},
 		hosts: []host.Config{{Name: name}}, machines: []connect.Machine{connect.ThisMachine(name)},
 		libvirts: []connect.LibvirtAt{{Name: name, Run: sh.Run}},
 	}
@@ -96,7 +100,7 @@ func (p *program) agent(ctx context.Context) error {
 	all.Go(func() { _ = m.a.run(ctx) }) // ends with the context only
 	all.Go(func() {
 		defer cancel()
-		m.out.answer(ctx, m.a, m.in)
+		m.out.answer(ctx, m)
 	})
 	err = m.out.tell(ctx, m.a.store)
 	cancel()
@@ -200,19 +204,19 @@ func (s *speaker) tell(ctx context.Context, store *fleet.Store) error {
 	}
 }
 
-// answer does what the cockpit asks for, until ctx ends.
-func (s *speaker) answer(ctx context.Context, a *assembly, in <-chan wire.Line) {
-	last := costNow(s)
+// answer does what the cockpit asks for, until ctx ends. The first beat tells what it cost from the start on.
+func (s *speaker) answer(ctx context.Context, m *met) {
+	last := cost{at: m.began}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case l := <-in:
+		case l := <-m.in:
 			switch {
 			case l.Wish != nil && l.Wish.Refresh != "":
-				a.wishes.Refresh(l.Wish.Refresh)
+				m.a.wishes.Refresh(l.Wish.Refresh)
 			case l.Wish != nil:
-				a.wishes.Look(l.Wish.Look)
+				m.a.wishes.Look(l.Wish.Look)
 			case l.Ping != nil:
 				now := costNow(s)
 				if s.say(wire.Line{Beat: now.since(last, l.Ping.Now)}) != nil {

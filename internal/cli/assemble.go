@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"strata/sources"
 	"strata/sources/agent"
 	"strata/sources/audit"
+	"strata/sources/checks"
 	"strata/sources/host"
 	"strata/sources/kube"
 	"strata/sources/libvirt"
@@ -28,13 +31,22 @@ type places struct {
 	libvirts  []connect.LibvirtAt
 	machines  []connect.Machine // that may be acted on
 	remotes   []connect.Remote
+	name      string                      // of this machine
+	checks    map[string][]fleet.Endpoint // by the name of the machine that dials
+	simulated bool                        // nothing here is real
+	beat      time.Duration               // how often agents are asked for a sign of life; zero is the usual
 }
 
 // here looks where the tools of each layer look, with this process' environment, and at this machine.
 func here(c config.Config, noHost bool) places {
-	p := places{openstack: connect.SearchHere(c.Clouds...), kube: connect.KubeSearchHere(c.Contexts...), remotes: remotes(c)}
+	p := places{openstack: connect.SearchHere(c.Clouds...), kube: connect.KubeSearchHere(c.Contexts...), remotes: remotes(c), name: host.Name("")}
+	p.checks = map[string][]fleet.Endpoint{}
+	for _, one := range c.Checks {
+		from := cmp.Or(one.From, p.name)
+		p.checks[from] = append(p.checks[from], one.Endpoint)
+	}
 	if !noHost {
-		name := host.Name("")
+		name := p.name
 		p.hosts = []host.Config{{Name: name}}
 		p.machines = []connect.Machine{connect.ThisMachine(name)}
 		p.libvirts = []connect.LibvirtAt{{Name: name, Run: sh.Run}}
@@ -42,8 +54,20 @@ func here(c config.Config, noHost bool) places {
 	return p
 }
 
+// connecting is how the reader of a cockpit over these places has more machines watched. A simulated cloud has none to
+// reach: its addresses are somebody else's.
+func (p places) connecting(s *joined) func(name, destination string) (string, error) {
+	if p.simulated {
+		return func(string, string) (string, error) {
+			return "", errors.New("the machines of the demo cannot be reached over ssh")
+		}
+	}
+	return s.connect
+}
+
 // assembly is everything that looks, put together and not started yet.
 type assembly struct {
+	name     string // of this machine
 	store    *fleet.Store
 	wishes   *sources.Wishes
 	clouds   []connect.Cloud
@@ -64,7 +88,7 @@ type awaited struct{ source, scope string }
 // described badly is a source that says so. wanted says which kinds matter; a layer without any of them is not even
 // looked for.
 func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *assembly {
-	a := &assembly{wishes: sources.NewWishes(), machines: at.machines, remotes: at.remotes, broke: make(chan error, 1)}
+	a := &assembly{name: at.name, wishes: sources.NewWishes(), machines: at.machines, remotes: at.remotes, broke: make(chan error, 1)}
 	a.store = fleet.NewStore(a.guarded(diagnose.Derive(diagnose.Rules())))
 	if wanted(fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindFlavor) {
 		a.addClouds(at.openstack, c, wanted(fleet.KindFlavor))
@@ -76,7 +100,10 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 		a.addHosts(at.hosts, c)
 	}
 	if wanted(append(machineKinds(), fleet.KindAgent)...) {
-		a.addRemotes(at.remotes)
+		a.addRemotes(at)
+	}
+	if dial := at.checks[at.name]; len(dial) > 0 && wanted(fleet.KindCheck) {
+		a.add(checks.New(checks.Config{Host: at.name, Endpoints: checks.Fixed(dial), Wishes: a.wishes}), checks.Scope)
 	}
 	if wanted(fleet.KindDomain) {
 		for _, l := range at.libvirts {
@@ -106,11 +133,14 @@ func hostScopes() []string {
 	}
 }
 
-func machineKinds() []fleet.Kind { return append(hostKinds(), fleet.KindDomain) }
+func machineKinds() []fleet.Kind { return append(hostKinds(), fleet.KindDomain, fleet.KindCheck) }
 
-func (a *assembly) addRemotes(remotes []connect.Remote) {
-	for _, r := range remotes {
-		a.add(agent.New(r, agent.Options{Wishes: a.wishes, Expect: hostScopes()}), agent.Scope)
+func (a *assembly) addRemotes(at places) {
+	for _, r := range at.remotes {
+		a.add(agent.New(r, agent.Options{Wishes: a.wishes, Beat: at.beat, Expect: hostScopes(), Checks: at.checks[r.Name]}), agent.Scope)
+		if len(at.checks[r.Name]) > 0 {
+			a.awaited = append(a.awaited, awaited{"checks/" + r.Name, checks.Scope})
+		}
 		for _, scope := range hostScopes() {
 			a.awaited = append(a.awaited, awaited{"host/" + r.Name, scope})
 		}

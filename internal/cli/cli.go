@@ -106,6 +106,7 @@ variables, and the kubeconfig. strata doctor tells what it found and what it may
   strata demo                          a simulated cloud that breaks in interesting ways
   strata snapshot -o json              what is seen, once, as JSON
   strata act server-start web-1        plan an action; --yes does it
+  strata hosts add root@10.0.0.2       try another machine over ssh and keep it
   strata doctor                        what is found, what may be seen, and what is missing`,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
@@ -118,6 +119,6 @@ variables, and the kubeconfig. strata doctor tells what it found and what it may
 	var o options
 	o.cockpit(root)
 	root.RunE = func(c *cobra.Command, _ []string) error { return failed(p.cockpit(c.Context(), o)) }
-	root.AddCommand(p.watchVerb(), p.demoVerb(), p.snapshotVerb(), p.whyVerb(), p.explainVerb(), p.recordVerb(), p.actVerb(), p.agentVerb(), p.doctorVerb(), p.configVerb(), p.versionVerb())
+	root.AddCommand(p.watchVerb(), p.demoVerb(), p.snapshotVerb(), p.whyVerb(), p.explainVerb(), p.recordVerb(), p.actVerb(), p.agentVerb(), p.hostsVerb(), p.doctorVerb(), p.configVerb(), p.versionVerb())
 	return root
 }

@@ -80,16 +80,19 @@ func (p *program) open(ctx context.Context, t *terminal, c config.Config, why st
 		}
 	}
 	defer h.putDown()
+	a.sources = append(a.sources, &known{store: a.store})
+	more := &joined{ctx: ctx, a: a, writing: h.writing}
 	model := ui.New(ctx, ui.Options{
 		Store: a.store, Theme: ui.NewTheme(c.UI.ASCII || p.onlyASCII(), p.profile() <= colorprofile.ANSI), Title: a.title(), Runner: h.runner, ReadOnly: why,
 		Look: a.wishes.Look, Refresh: a.wishes.Refresh, Read: a.wishes.Read, Follow: func(pod fleet.Ref, container string, previous bool) {
 			a.wishes.Follow(sources.LogWish{Pod: pod, Container: container, Previous: previous})
-		}, Shell: p.shell(a.machines, a.remotes), Version: versionOf().Version, Mouse: c.UI.Mouse,
+		}, Shell: p.shell(a.machines, more.all), Connect: at.connecting(more), Version: versionOf().Version, Mouse: c.UI.Mouse,
 	})
 	looked := make(chan struct{})
 	go func() {
 		defer close(looked)
 		_ = a.run(ctx) // ends with the context only
+		more.running.Wait()
 	}()
 	go func() {
 		select {

@@ -18,7 +18,7 @@ func columnsOf(kind fleet.Kind) []column {
 		return findingColumns()
 	case fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindFlavor:
 		return cloudColumns(kind)
-	case fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindAgent, fleet.KindDeed:
+	case fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindAgent, fleet.KindCheck, fleet.KindDeed:
 		return hostColumns(kind)
 	case fleet.KindUnit:
 		return unitColumns()

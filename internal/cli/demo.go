@@ -91,9 +91,13 @@ func placesOf(world *incident.World, dir string) places {
 	env := map[string]string{"OS_CLIENT_CONFIG_FILE": world.CloudsYAML, "KUBECONFIG": world.Kubeconfig}
 	getenv := func(name string) string { return env[name] }
 	at := places{
+		simulated: true,
 		openstack: connect.Search{Getenv: getenv, Dir: dir, Home: dir, System: dir},
 		kube:      connect.KubeSearch{Getenv: getenv, Home: dir},
 	}
+	// Who dials is the machine on which the cloud's users come in.
+	at.name = world.Machines[0].Name
+	at.checks = map[string][]fleet.Endpoint{at.name: world.Endpoints}
 	for _, m := range world.Machines {
 		run := simulated(m.Simulated)
 		at.hosts = append(at.hosts, host.Config{Name: m.Name, Root: m.Root, Smartctl: m.Smartctl, Statfs: m.Statfs})

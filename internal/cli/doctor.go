@@ -162,8 +162,24 @@ func (p *program) examine(ctx context.Context, a *assembly, waited time.Duration
 		libvirtRights(subject)
 		r.Checks = append(r.Checks, subject.checks...)
 	}
+	here := &of{subject: "endpoints"}
+	r.addScopes(here, s, "checks/"+a.name, all)
+	r.Checks = append(r.Checks, here.checks...)
+	for _, remote := range a.remotes {
+		subject := &of{subject: "host " + remote.Name + " (" + remote.Destination + ")"}
+		if !examineRemote(subject, s, remote) {
+			r.Checks = append(r.Checks, subject.checks...)
+			continue // each of its scopes would say the same
+		}
+		r.addScopes(subject, s, "host/"+remote.Name, all)
+		r.addScopes(subject, s, "checks/"+remote.Name, all)
+		r.Checks = append(r.Checks, subject.checks...)
+	}
 	for o := range s.Each(fleet.KindHost) {
 		host, _ := o.(*fleet.Host)
+		if slices.ContainsFunc(a.remotes, func(r connect.Remote) bool { return host.Source == "host/"+r.Name }) {
+			continue
+		}
 		subject := p.examineHost(ctx, s, host)
 		r.addScopes(subject, s, host.Source, all)
 		r.Checks = append(r.Checks, subject.checks...)
@@ -232,6 +248,15 @@ func (r *report) print(w io.Writer, output string) error {
 		_, err := w.Write(wire.Printable(text.Bytes()))
 		return err
 	}
+	if err := r.printChecks(w); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, r.Verdict)
+	return err
+}
+
+// printChecks writes the checks below their subjects.
+func (r *report) printChecks(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	subject := ""
 	for _, c := range r.Checks {
@@ -244,7 +269,6 @@ func (r *report) print(w io.Writer, output string) error {
 			fmt.Fprintf(out, "  %-8s %-20s to do: %s\n", "", "", plain.Text(c.Fix))
 		}
 	}
-	fmt.Fprintf(out, "%s\n", r.Verdict)
 	return out.Flush()
 }
 

@@ -54,18 +54,23 @@ func (p *program) examineHost(ctx context.Context, s *fleet.Snapshot, h *fleet.H
 		if !ok || d.Source != h.Source {
 			continue
 		}
-		if d.Smart != nil && len(d.Missing) == 0 {
-			subject.add(fine, "disk "+d.Name, fmt.Sprintf("SMART %s, %d counters", d.Health().Word, len(d.Counters)), "")
-		}
-		for _, line := range d.Missing {
-			g := note
-			if mayHaveSmart(d) && d.Smart == nil {
-				g = missing
-			}
-			subject.add(g, "disk "+d.Name, line, "")
-		}
+		examineDisk(subject, d)
 	}
 	return subject
+}
+
+// examineDisk tells what of a disk is read.
+func examineDisk(subject *of, d *fleet.Disk) {
+	if d.Smart != nil && len(d.Missing) == 0 {
+		subject.add(fine, "disk "+d.Name, fmt.Sprintf("SMART %s, %d counters", d.Health().Word, len(d.Counters)), "")
+	}
+	for _, line := range d.Missing {
+		g := note
+		if mayHaveSmart(d) && d.Smart == nil {
+			g = missing
+		}
+		subject.add(g, "disk "+d.Name, line, "")
+	}
 }
 
 func mayHaveSmart(d *fleet.Disk) bool {

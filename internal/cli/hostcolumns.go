@@ -43,6 +43,18 @@ func hostColumns(kind fleet.Kind) []column {
 		}
 	case fleet.KindDisk:
 		return diskColumns()
+	case fleet.KindCheck:
+		return []column{
+			{"NAME", false, on(func(c *fleet.Check) string { return c.Endpoint.Name })},
+			{"STATUS", false, on(func(c *fleet.Check) string { return c.Health().Word })},
+			{"SINCE", true, aged(func(c *fleet.Check) time.Time { return c.Since })},
+			{"TOOK", true, on(func(c *fleet.Check) string {
+				return maybe(c.Latency, func(d time.Duration) string { return fmt.Sprintf("%.1fms", d.Seconds()*1000) })
+			})},
+			{"FROM", false, on(func(c *fleet.Check) string { return c.Host })},
+			{"ADDRESS", false, on(func(c *fleet.Check) string { return c.Endpoint.Address })},
+			{"SAYS", false, on(func(c *fleet.Check) string { return c.Says + c.Server })},
+		}
 	case fleet.KindAgent:
 		return []column{
 			{"NAME", false, on(func(a *fleet.Agent) string { return a.Name })},

@@ -34,6 +34,7 @@ func kindTable() []kindWord {
 		{fleet.KindSensor, []string{"sensors", "sensor"}},
 		{fleet.KindDisk, []string{"disks", "disk"}},
 		{fleet.KindFilesystem, []string{"filesystems", "filesystem"}},
+		{fleet.KindCheck, []string{"checks", "check", "endpoints", "endpoint"}},
 		{fleet.KindAgent, []string{"agents", "agent"}},
 		{fleet.KindUnit, []string{"units", "unit", "cgroups"}},
 		{fleet.KindSwap, []string{"swaps", "swap"}},

@@ -130,8 +130,12 @@ func deepened(s *fleet.Snapshot, want []awaited) bool {
 				if slices.Contains(o.Missing, "SMART: not read yet") {
 					return false
 				}
+			case *fleet.Check:
+				if o.State == "" {
+					return false
+				}
 			case *fleet.Agent:
-				if o.State == "connecting" {
+				if o.State == "connecting" || o.State == "connected" && !o.RSS.OK {
 					return false
 				}
 			case *fleet.Server:

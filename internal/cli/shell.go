@@ -14,14 +14,14 @@ import (
 
 // shell makes a shell on a machine: this one, or one that is watched over ssh. Nodes are often called by their whole
 // name, and machines by the first part of it.
-func (p *program) shell(machines []connect.Machine, remotes []connect.Remote) func(string) (tea.ExecCommand, error) {
+func (p *program) shell(machines []connect.Machine, remotes func() []connect.Remote) func(string) (tea.ExecCommand, error) {
 	return func(name string) (tea.ExecCommand, error) {
 		for _, m := range machines {
 			if m.Root == "" && sameMachine(m.Name, name) {
 				return &sh.Shell{Argv: []string{cmp.Or(p.getenv("SHELL"), "/bin/sh")}, Says: "a shell on " + m.Name + "; exit comes back to strata"}, nil
 			}
 		}
-		for _, r := range remotes {
+		for _, r := range remotes() {
 			if sameMachine(r.Name, name) {
 				return &sh.Shell{Argv: []string{"ssh", "-t", "--", r.Destination}, Says: "ssh " + r.Destination + "; exit comes back to strata"}, nil
 			}

@@ -22,6 +22,7 @@ type Config struct {
 	Clouds   []string // of clouds.yaml; none means those the OpenStack clients would take
 	Contexts []string // of the kubeconfig; none means the current one
 	Hosts    []Host   // other machines, watched over ssh
+	Checks   []Check  // endpoints that are dialled
 	Who      string   // who acts, for the audit log; "" is found out. No key of the file.
 	Poll     Poll
 	UI       UI
@@ -46,6 +47,12 @@ type Host struct {
 	Allow string
 }
 
+// Check is an endpoint that is dialled.
+type Check struct {
+	fleet.Endpoint
+	From string // the name under Hosts of the machine that dials; "" is this one
+}
+
 // ParseHost reads a host as a flag has it: NAME=DESTINATION, or a destination whose machine is the name.
 func ParseHost(s string) (Host, error) {
 	name, to, named := strings.Cut(s, "=")
@@ -54,10 +61,11 @@ func ParseHost(s string) (Host, error) {
 		name = s[strings.LastIndex(s, "@")+1:]
 	}
 	h := Host{Name: name, SSH: to}
-	return h, h.check()
+	return h, h.Fault()
 }
 
-func (h Host) check() error {
+// Fault says what is wrong with a host, nil when it can be connected to.
+func (h Host) Fault() error {
 	if h.Name == "" || h.Name[0] == '-' || strings.Trim(h.Name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != "" {
 		return fmt.Errorf("%q is no name for a host: letters, digits, dots, dashes and underscores", h.Name)
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"strata/internal/fleet"
 )
 
 func env(vars map[string]string) func(string) string { return func(k string) string { return vars[k] } }
@@ -188,5 +190,53 @@ func TestHosts(t *testing.T) {
 		if _, err := parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
+	}
+}
+
+func TestChecks(t *testing.T) {
+	t.Parallel()
+	parse := func(text string) (Config, error) { return Parse("c.yaml", []byte(text), Default(home)) }
+	c, err := parse(`hosts: [{name: far}]
+checks:
+  - {name: ssh, address: "10.0.0.9:22"}
+  - {name: shop, url: "https://10.0.0.28:30443/health", status: 200, text: UP, tls: shop.example, from: far, every: 1m, timeout: 2s, on: w1}
+  - {name: db, type: mysql, address: "[::1]:3306"}
+`)
+	if err != nil || len(c.Checks) != 3 {
+		t.Fatalf("%+v, %v", c.Checks, err)
+	}
+	if got, want := c.Checks[0].Endpoint, (fleet.Endpoint{Name: "ssh", Type: "tcp", Address: "10.0.0.9:22", Every: 15 * time.Second, Timeout: 5 * time.Second}); got != want {
+		t.Errorf("%+v", got)
+	}
+	if got, want := c.Checks[1], (Check{fleet.Endpoint{
+		Name: "shop", Type: "http", Address: "https://10.0.0.28:30443/health", Every: time.Minute, Timeout: 2 * time.Second, Status: 200, Text: "UP", TLS: "shop.example", On: "w1",
+	}, "far"}); got != want || got.Machine() != "w1" {
+		t.Errorf("%+v", got)
+	}
+	if got := c.Checks[2].Endpoint; got.Every != time.Minute || got.Type != "mysql" || got.Machine() != "::1" {
+		t.Errorf("%+v", got)
+	}
+	for text, want := range map[string]string{
+		`{address: "a:1"}`:                               "is no name",
+		`{name: x, address: a}`:                          "is no address",
+		`{name: x, address: "a:1", url: "http://a/"}`:    "http has a url",
+		`{name: x, type: http, address: "a:1"}`:          "http has a url",
+		`{name: x, url: "ftp://a/"}`:                     "is no URL",
+		`{name: x, url: "http://me:secret@a/"}`:          "has no login",
+		`{name: x, type: ping, address: "a:1"}`:          "none of tcp, http and mysql",
+		`{name: x, address: "a:1", every: 10ms}`:         "too often",
+		`{name: x, address: "a:1", every: soon}`:         "is no time",
+		`{name: x, address: "a:1", timeout: 5m}`:         "not between",
+		`{name: x, address: "a:1", text: y}`:             "are for http",
+		`{name: x, type: mysql, address: "a:1", tls: b}`: "before TLS",
+		`{name: x, address: "a:1", from: far}`:           "not among hosts",
+		`{name: x, address: "a:1", color: red}`:          `no key "color"`,
+	} {
+		if _, err := parse("checks:\n  - " + text + "\n"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+	if _, err := parse("checks: [{name: x, address: \"a:1\"}, {name: x, address: \"a:2\"}]\n"); err == nil || !strings.Contains(err.Error(), "two checks") {
+		t.Errorf("twice: %v", err)
 	}
 }

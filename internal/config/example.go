@@ -24,6 +24,20 @@ hosts: []
 #    sudo: false          # start the agent with sudo -n, so that it can read SMART
 #    allow: [unit-limit]  # actions that may be done there; without it all
 
+# Endpoints to dial again and again: whether users get through, how fast, and since when.
+checks: []
+#  - name: shop
+#    url: http://10.0.0.28:30080/health # of tcp and mysql instead: address: 10.0.0.28:30306
+#    type: http             # tcp, http, or mysql, whose greeting is read without a login: each look counts there as a
+#                           # connection that broke off, so let max_connect_errors be large, or dial seldom
+#    from: openstack-host   # one of hosts, whose agent dials; without it this machine
+#    every: 15s             # mysql: 1m
+#    timeout: 5s
+#    status: 200            # without it anything below 400
+#    text: UP               # that must be in the page
+#    tls: shop.example      # the name that the certificate must be for
+#    on: k8s-worker-1       # the node, server or host that it stands on, where its address does not tell
+
 # How often to look. Kubernetes is not polled: its API server pushes.
 poll:
   openstack: 5s # changed servers, not below 2s

@@ -24,7 +24,8 @@ type file struct {
 		Sudo  bool     `yaml:"sudo"`
 		Allow []string `yaml:"allow"`
 	} `yaml:"hosts"`
-	Poll struct {
+	Checks []fileCheck `yaml:"checks"`
+	Poll   struct {
 		OpenStack *string `yaml:"openstack"`
 		Host      *string `yaml:"host"`
 		Smart     *string `yaml:"smart"`
@@ -89,19 +90,11 @@ func Parse(name string, text []byte, c Config) (got Config, err error) {
 		}
 		*d.into = v
 	}
-	for i, h := range f.Hosts {
-		if h.SSH == "" {
-			h.SSH = h.Name
-		}
-		host := Host{h.Name, h.SSH, h.Sudo, strings.Join(h.Allow, " ")}
-		at := fmt.Sprintf("$.hosts[%d]", i)
-		if err := host.check(); err != nil {
-			return Config{}, faultAt(name, text, at, err.Error())
-		}
-		if slices.ContainsFunc(c.Hosts, func(o Host) bool { return o.Name == h.Name }) {
-			return Config{}, faultAt(name, text, at, fmt.Sprintf("there are two hosts %q", h.Name))
-		}
-		c.Hosts = append(c.Hosts, host)
+	if err := c.addHosts(f, name, text); err != nil {
+		return Config{}, err
+	}
+	if err := c.addChecks(f.Checks, name, text); err != nil {
+		return Config{}, err
 	}
 	if p := f.Audit.Path; p != nil {
 		if !filepath.IsAbs(*p) {
@@ -110,6 +103,24 @@ func Parse(name string, text []byte, c Config) (got Config, err error) {
 		c.Audit.Path = *p
 	}
 	return c, nil
+}
+
+func (c *Config) addHosts(f file, name string, text []byte) error {
+	for i, h := range f.Hosts {
+		if h.SSH == "" {
+			h.SSH = h.Name
+		}
+		host := Host{h.Name, h.SSH, h.Sudo, strings.Join(h.Allow, " ")}
+		at := fmt.Sprintf("$.hosts[%d]", i)
+		if err := host.Fault(); err != nil {
+			return faultAt(name, text, at, err.Error())
+		}
+		if slices.ContainsFunc(c.Hosts, func(o Host) bool { return o.Name == h.Name }) {
+			return faultAt(name, text, at, fmt.Sprintf("there are two hosts %q", h.Name))
+		}
+		c.Hosts = append(c.Hosts, host)
+	}
+	return nil
 }
 
 func set[T any](into *T, v *T) {

@@ -153,15 +153,6 @@ func (r Remote) fits(ctx context.Context) error {
 	return nil
 }
 
-// Why is the reason that a conversation ended for: ssh's own words, if it said any.
-func Why(t *sh.Talk, err error) error {
-	if says := strings.TrimSpace(t.Stderr()); says != "" {
-		lines := strings.Split(says, "\n")
-		return errors.New(lines[len(lines)-1])
-	}
-	return err
-}
-
 func (r Remote) binary() string {
 	if r.Binary != "" {
 		return r.Binary

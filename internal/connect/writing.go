@@ -24,9 +24,9 @@ type Writing struct {
 	agent    string
 	clouds   map[string]*OpenStack // by source name
 	machines map[string]Machine    // by name
-	remotes  map[string]Remote     // by name
 
 	mu       sync.Mutex
+	remotes  map[string]Remote     // by name
 	clusters map[string]*kubeHands // by source name
 }
 
@@ -127,8 +127,20 @@ func (w *Writing) Remote(source string) (Remote, bool) {
 		return Remote{}, false
 	}
 	kind, name, _ := strings.Cut(source, "/")
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	r, ok := w.remotes[name]
 	return r, ok && (kind == "host" || kind == "libvirt")
+}
+
+// Add takes in a machine over ssh that came later. Where there are no hands it adds none.
+func (w *Writing) Add(r Remote) {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.remotes[r.Name] = r
 }
 
 // Close drops idle connections.

@@ -19,6 +19,8 @@ const (
 	serverID   space = iota // hex digits only
 	serverAddr              // an IP address
 	serverName
+	nodeName
+	nodeAddr       // an IP address
 	hypervisorName // source, NUL, hostname
 	computeHost    // source, NUL, host
 	hostID         // DMI product_uuid, hex digits only
@@ -50,7 +52,7 @@ func (c claims) equal(o claims) bool {
 }
 
 func linkedKinds() []fleet.Kind {
-	return []fleet.Kind{fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindNode, fleet.KindHost, fleet.KindDomain}
+	return []fleet.Kind{fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindNode, fleet.KindHost, fleet.KindDomain, fleet.KindCheck}
 }
 
 // stored reports whether links from and to objects of a kind are found out, not stated.
@@ -58,7 +60,7 @@ func stored(kind fleet.Kind) bool { return slices.Contains(linkedKinds(), kind) 
 
 func claiming(o fleet.Object) bool {
 	switch o.(type) {
-	case *fleet.Server, *fleet.ComputeService, *fleet.Hypervisor, *fleet.Node, *fleet.Host, *fleet.Domain:
+	case *fleet.Server, *fleet.ComputeService, *fleet.Hypervisor, *fleet.Node, *fleet.Host, *fleet.Domain, *fleet.Check:
 		return true
 	}
 	return false
@@ -81,6 +83,8 @@ func claimsOf(o fleet.Object) (c claims) {
 		nodeClaims(&c, o)
 	case *fleet.Host:
 		hostClaims(&c, o)
+	case *fleet.Check:
+		checkClaims(&c, o)
 	case *fleet.Domain:
 		c.offer(domainID, hex(o.UUID))
 		c.offer(domainName, strings.ToLower(o.Name))
@@ -113,11 +117,14 @@ func nodeClaims(c *claims, o *fleet.Node) {
 	c.want(onServer, 0, key{serverID, hex(o.Identity.MachineID)}, "machineID", fleet.High)
 	for _, a := range o.Addresses {
 		if a.Kind == "InternalIP" || a.Kind == "ExternalIP" {
+			c.offer(nodeAddr, strings.ToLower(a.IP))
 			c.want(onServer, 1, key{serverAddr, strings.ToLower(a.IP)}, "address", fleet.Medium)
 		}
 	}
 	name := strings.ToLower(o.Name)
 	bare := strings.TrimSuffix(name, ".novalocal") // nova's default dhcp_domain
+	c.offer(nodeName, name)
+	c.offer(nodeName, bare)
 	c.want(onServer, 1, key{serverName, bare}, "name", fleet.Low)
 
 	c.want(onHost, 0, key{hostID, hex(o.Identity.SystemUUID)}, "systemUUID", fleet.High)

@@ -13,12 +13,13 @@ func nodeRules() []Rule {
 		ID: "K8S-01", Title: "node not ready", Kind: fleet.KindNode, Severity: fleet.Critical,
 		Source:   "node-controller: Unknown after node-monitor-grace-period, 50 s since v1.32",
 		Clear:    15 * time.Second,
-		Explains: []string{"K8S-02", "K8S-05", "K8S-06", "K8S-08", "K8S-20", "K8S-21", "K8S-22", "K8S-23", "K8S-24", "K8S-25"},
+		Explains: []string{"K8S-02", "K8S-05", "K8S-06", "K8S-08", "K8S-20", "K8S-21", "K8S-22", "K8S-23", "K8S-24", "K8S-25", "NET-01"},
 		Reads:    Reads{Kinds: []fleet.Kind{fleet.KindServer}}, Judge: on(nodeNotReady),
 	}, {
 		ID: "K8S-02", Title: "node's lease is late", Kind: fleet.KindNode, Severity: fleet.Critical,
 		Source: "kube-node-lease: renewed every 10 s; late after its duration (40 s), dead 10 s later", Clear: 10 * time.Second,
-		Reads: Reads{Kinds: []fleet.Kind{fleet.KindLease}, Fails: fleet.KindLease}, Judge: on(leaseLate),
+		Explains: []string{"NET-01"},
+		Reads:    Reads{Kinds: []fleet.Kind{fleet.KindLease}, Fails: fleet.KindLease}, Judge: on(leaseLate),
 	}, {
 		ID: "K8S-03", Title: "node under pressure", Kind: fleet.KindNode, Severity: fleet.Serious,
 		Source: "kubelet node-pressure eviction; a condition flips at most every 5 min", Hold: 2 * time.Minute,

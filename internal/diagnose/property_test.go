@@ -92,7 +92,7 @@ func (r random) change(w *world) {
 func uuid(n int) string { return fmt.Sprintf("6c59b8%02x-2d8d-4da5-92d6-6bbe527926%02x", n, n) }
 
 func (r random) object(w *world) fleet.Object {
-	switch r.IntN(16) {
+	switch r.IntN(17) {
 	case 0, 1:
 		return r.server(w)
 	case 2:
@@ -125,8 +125,17 @@ func (r random) object(w *world) fleet.Object {
 		return r.domain()
 	case 12, 13:
 		return r.kernel(w)
+	case 16:
+		return r.check(w)
 	}
 	return r.part(w)
+}
+
+func (r random) check(w *world) fleet.Object {
+	return &fleet.Check{
+		Source: "checks/h1", Host: "h1", State: r.one("up", "down", "down", ""), Fails: r.IntN(4), Flaps: r.IntN(4), Wrong: "refused", Since: r.ago(w, time.Hour),
+		Endpoint: fleet.Endpoint{Name: r.one("shop", "db"), Type: "tcp", Address: r.one("10.0.0.1:80", "h2:80"), On: r.one("", "w1.novalocal", "h1")},
+	}
 }
 
 func (r random) domain() fleet.Object {

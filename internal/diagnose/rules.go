@@ -7,7 +7,7 @@ func Rules() []Rule {
 	all := slices.Concat(
 		stopRules(), serverRules(), computeRules(), linkRules(),
 		nodeRules(), podRules(), podStartRules(), volumeRules(),
-		heatRules(), smartRules(), counterRules(), filesystemRules(), memoryRules(), domainRules(), unitRules(), kernelRules(),
+		heatRules(), smartRules(), counterRules(), filesystemRules(), memoryRules(), domainRules(), unitRules(), kernelRules(), endpointRules(),
 	)
 	says := bewares()
 	for i := range all {

@@ -324,6 +324,10 @@ func blank(kind fleet.Kind) fleet.Object {
 		return new(fleet.KernelLog)
 	case fleet.KindDomain:
 		return new(fleet.Domain)
+	case fleet.KindCheck:
+		return new(fleet.Check)
+	case fleet.KindAgent:
+		return new(fleet.Agent)
 	}
 	return nil
 }

@@ -11,17 +11,17 @@ import (
 func serverRules() []Rule {
 	return []Rule{{
 		ID: "NOVA-22", Title: "server in ERROR", Kind: fleet.KindServer, Severity: fleet.Serious,
-		Source: "api-ref servers: status, fault", Explains: []string{"K8S-01", "K8S-02"}, Judge: on(inError),
+		Source: "api-ref servers: status, fault", Explains: []string{"K8S-01", "K8S-02", "NET-01"}, Judge: on(inError),
 		Remedies: []string{"server-reboot", "server-reset-state"},
 	}, {
 		ID: "NOVA-03", Title: "nova and the hypervisor disagree on power", Kind: fleet.KindServer, Severity: fleet.Serious,
 		Source:     "nova/compute/manager.py _sync_instance_power_state, every 600 s; 2 rounds",
 		Confidence: fleet.Medium, Hold: 20 * time.Minute,
-		Explains: []string{"K8S-01", "K8S-02"}, Judge: on(powerSplit), Remedies: []string{"server-reboot"},
+		Explains: []string{"K8S-01", "K8S-02", "NET-01"}, Judge: on(powerSplit), Remedies: []string{"server-reboot"},
 	}, {
 		ID: "NOVA-06", Title: "operation stuck", Kind: fleet.KindServer, Severity: fleet.Serious,
 		Source: "heuristic: task_state for 10 min", Confidence: fleet.Medium, Hold: 10 * time.Minute,
-		Explains: []string{"K8S-01", "K8S-02"}, Judge: on(stuckTask), Remedies: []string{"server-reset-state"},
+		Explains: []string{"K8S-01", "K8S-02", "NET-01"}, Judge: on(stuckTask), Remedies: []string{"server-reset-state"},
 	}, {
 		ID: "NOVA-23", Title: "server's state is hearsay: its host does not report", Kind: fleet.KindServer, Severity: fleet.Warn,
 		Source: "api-ref servers: host_status", Hold: 30 * time.Second, Clear: 30 * time.Second, Judge: on(hearsay),

@@ -10,7 +10,7 @@ import (
 
 // stopRules say why a server is off. Exactly one of the first three speaks for each server that is.
 func stopRules() []Rule {
-	down := []string{"K8S-01", "K8S-02"}
+	down := []string{"K8S-01", "K8S-02", "NET-01"}
 	return []Rule{{
 		ID: "NOVA-01", Title: "server stopped by nova itself", Kind: fleet.KindServer, Severity: fleet.Serious,
 		Source:   "nova/compute/manager.py _stop_unexpected_shutdown_instance: an admin context without user and project",

@@ -7,7 +7,7 @@ type Agent struct {
 	Source      string        `json:"source"`
 	Name        string        `json:"name"`
 	Destination string        `json:"destination"` // what ssh was given
-	State       string        `json:"state"`       // connecting, connected, failing
+	State       string        `json:"state"`       // connecting, connected, failing; not connected: AgentKnown
 	Since       time.Time     `json:"since"`       // of the state
 	Says        string        `json:"says,omitempty"`
 	Build       string        `json:"build,omitempty"`
@@ -17,6 +17,9 @@ type Agent struct {
 	RSS         Opt[uint64]   `json:"rssBytes"`
 	BytesSec    Opt[float64]  `json:"bytesPerSec"` // what it sends, before ssh compresses it
 }
+
+// AgentKnown is the state of a machine that is known of and on which there is no agent; Says tells how it is known.
+const AgentKnown = "not connected"
 
 // Ref of an agent is the name of its machine.
 func (a *Agent) Ref() Ref { return Ref{KindAgent, a.Source, a.Name} }

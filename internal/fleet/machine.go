@@ -23,6 +23,8 @@ func MachineOf(o Object) string {
 		return o.Host
 	case *Agent:
 		return o.Name
+	case *Check:
+		return o.Host
 	case *Hypervisor:
 		return o.Hostname
 	case *ComputeService:

@@ -36,6 +36,7 @@ const (
 	KindManifest   Kind = "manifest"  // an object as its API server has it
 	KindFlavor     Kind = "flavor"
 	KindAgent      Kind = "agent" // strata on another machine
+	KindCheck      Kind = "check" // an endpoint that is dialled
 	KindFinding    Kind = "finding"
 	KindDeed       Kind = "deed" // a line of strata's own audit log
 )

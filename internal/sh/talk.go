@@ -35,7 +35,9 @@ func Start(ctx context.Context, c Cmd) (*Talk, error) {
 	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Env = append(append(os.Environ(), "LC_ALL=C"), c.Env...)
 	cmd.Stderr = t.tail
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// One that follows a log would stay behind a strata that was killed. The kernel goes by the thread that forked: those
+	// of Go end with the process, unless a goroutine that is locked to one ends, which none here does.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = grace / 2
 	var err error

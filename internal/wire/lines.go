@@ -32,7 +32,8 @@ type Line struct {
 
 // Start says what the agent shall be.
 type Start struct {
-	Name string `json:"name"` // what its machine is called
+	Name   string           `json:"name"`             // what its machine is called
+	Checks []fleet.Endpoint `json:"checks,omitempty"` // what it shall dial; nothing else is dialled by it
 }
 
 // Hello says who speaks.

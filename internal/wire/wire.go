@@ -137,6 +137,8 @@ func blank(kind fleet.Kind) (fleet.Object, bool) {
 		return new(fleet.Disk), true
 	case fleet.KindFilesystem:
 		return new(fleet.Filesystem), true
+	case fleet.KindCheck:
+		return new(fleet.Check), true
 	case fleet.KindAgent:
 		return new(fleet.Agent), true
 	case fleet.KindUnit:

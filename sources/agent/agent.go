@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ type Options struct {
 	Beat time.Duration
 	// Expect are the scopes of "host/NAME" that every machine has: one that was never reached fails in each of them.
 	Expect []string
+	// Checks are what it shall dial over there.
+	Checks []fleet.Endpoint
 }
 
 // New returns the source "agent/NAME". It tells of that machine's own sources too, under their names there.
@@ -55,6 +58,9 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 		for _, scope := range s.o.Expect {
 			s.told[[2]string{"host/" + s.remote.Name, scope}] = true
 		}
+		if len(s.o.Checks) > 0 {
+			s.told[[2]string{"checks/" + s.remote.Name, fleet.KindCheck.Scope()}] = true
+		}
 		s.agent = fleet.Agent{Source: s.name, Name: s.remote.Name, Destination: s.remote.Destination, State: "connecting", Since: time.Now()}
 		s.tell(see, s.agent.Since)
 	}
@@ -68,15 +74,11 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 	}
 	s.agent.Says = err.Error()
 	s.tell(see, now)
-	lost := &fleet.Trouble{Doing: "the agent on " + s.remote.Name + " is lost", Cause: err, Fix: s.fix()}
+	lost := &fleet.Trouble{Doing: "the agent on " + s.remote.Name + " is lost", Cause: err, Fix: cmp.Or(fleet.FixOf(err), s.remote.Fix(err.Error()))}
 	for key := range s.told {
 		see(fleet.Observation{Source: key[0], Scope: key[1], At: now, Err: lost})
 	}
 	return lost
-}
-
-func (s *source) fix() string {
-	return "try: ssh -o BatchMode=yes " + s.remote.Destination + " true"
 }
 
 func (s *source) tell(see func(fleet.Observation), at time.Time) {
@@ -128,7 +130,7 @@ func (s *source) listen(ctx context.Context, see func(fleet.Observation), lines 
 	defer ticks.Stop()
 	heard := time.Now()
 	wake := s.o.Wishes.Wake("host/" + s.remote.Name)
-	say(wire.Line{Start: &wire.Start{Name: s.remote.Name}})
+	say(wire.Line{Start: &wire.Start{Name: s.remote.Name, Checks: s.o.Checks}})
 	say(wire.Line{Ping: &wire.Ping{Now: heard}})
 	for {
 		select {

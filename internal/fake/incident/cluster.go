@@ -44,6 +44,9 @@ type cluster struct {
 	events []spoken
 	// speakAt is when containers write their next line.
 	speakAt time.Duration
+	// backends are the nodes on which pods of a workload are up.
+	backends map[string][]string
+	doors    *doors
 }
 
 // kubelet is one node's, and what the node controller makes of it.

@@ -16,6 +16,7 @@ import (
 	"strata/internal/fake/kube"
 	"strata/internal/fake/machine"
 	"strata/internal/fake/nova"
+	"strata/internal/fleet"
 )
 
 // Options say how the incident is played.
@@ -52,6 +53,7 @@ type World struct {
 	Machines   []Machine
 	Nova       *nova.Cloud
 	Kube       *kube.Server
+	Endpoints  []fleet.Endpoint // what users of the cloud reach, on the loopback
 
 	failed  atomic.Pointer[error]
 	stop    context.CancelFunc
@@ -113,6 +115,11 @@ func (w *World) furnish(s *scene, now time.Time) error {
 	s.compute = &hypervisor{machine: s.machines[machineCompute], nova: s.nova, rng: s.rng}
 	s.cluster = newCluster(s.kube, s.rng, s.pace, s.guests)
 	s.cluster.furnish(now)
+	var err error
+	if s.cluster.doors, err = openDoors(); err != nil {
+		return err
+	}
+	w.Endpoints = s.cluster.doors.endpoints()
 	for _, m := range s.machines {
 		bus, stop, err := m.Bus()
 		if err != nil {

@@ -61,6 +61,7 @@ func (c *cluster) report(pods []kube.Pod) {
 		if w.kind == static {
 			continue
 		}
+		c.behind(w, pods)
 		var s kube.WorkloadStatus
 		for _, p := range pods {
 			old := w.before(p)

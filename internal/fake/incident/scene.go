@@ -65,6 +65,9 @@ func (s *scene) close() {
 			m.stopBus()
 		}
 	}
+	if s.cluster != nil && s.cluster.doors != nil {
+		s.cluster.doors.close()
+	}
 	s.kube.Close()
 	s.nova.Close()
 }
@@ -118,6 +121,7 @@ func (s *scene) step(now time.Time) error {
 		err = e
 	}
 	s.cluster.step(at, now)
+	s.cluster.doors.move(s.cluster)
 	if e := s.moveMachines(now, at, relief); err == nil {
 		err = e
 	}
