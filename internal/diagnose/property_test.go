@@ -119,18 +119,24 @@ func (r random) object(w *world) fleet.Object {
 	case 10:
 		return r.host(w)
 	case 11:
-		return r.domain()
+		return r.domain(w)
 	case 12, 13:
 		return r.kernel(w)
 	}
 	return r.part(w)
 }
 
-func (r random) domain() fleet.Object {
+func (r random) domain(w *world) fleet.Object {
 	host := r.one("h1", "h2")
 	d := &fleet.Domain{
 		Source: "libvirt/" + host, Host: host, Name: r.one("h1", "h2", "instance-1", "instance-2"), UUID: uuid(r.IntN(4)),
 		State: r.one("running", "paused", "shut off", "crashed", "no state"), Reason: r.one("I/O error", "crashed", "booted"), Process: fleet.DomainRun{Unit: r.one("", "m.scope")},
+	}
+	if r.yes() {
+		d.Log = &fleet.QemuLog{Started: r.ago(w, time.Hour), Stopped: r.ago(w, time.Hour), NoData: r.one("", "", "denied")}
+		for range r.IntN(3) {
+			d.Log.Lines = append(d.Log.Lines, fleet.QemuLine{At: r.ago(w, 30*time.Hour), Class: r.one("stop", "signal", "repair", "corrupt", "kvm"), Text: "x", Count: 1 + r.IntN(2)})
+		}
 	}
 	for range r.IntN(3) {
 		d.Disks = append(d.Disks, fleet.DomainDisk{Path: fleet.DiskPath{Disks: []string{r.one("sda", "nvme0n1")}}})
