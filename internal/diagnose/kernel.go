@@ -34,8 +34,9 @@ func kernelRules() []Rule {
 		Reads:  reads, Judge: on(throttled),
 	}, {
 		ID: "KRN-PANIC", Title: "kernel panicked", Kind: fleet.KindHost, Severity: fleet.Serious,
-		Source: "kernel/panic.c, of the boot before this one, for a day", Reads: reads, Judge: on(panicked),
-		Explains: []string{"X-01"}, Fold: Fold{Within: rebootWindow},
+		Source: "kernel/panic.c, of the boot before this one, for a day", Judge: on(panicked),
+		Reads:    Reads{Around: append([]fleet.Kind{fleet.KindBoot}, reads.Around...)},
+		Explains: []string{"X-01", "BOOT-02"}, Fold: Fold{Within: rebootWindow},
 	}}
 }
 
@@ -272,6 +273,9 @@ func panicked(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	case Bad:
 		v.Severity = fleet.Serious // it is up again
 	case OK:
+		if last, _ := lastBoot(s, h); last != nil && last.Ended == fleet.BootShutDown {
+			return v
+		}
 		v.State, v.Missing = CannotTell, []string{"whether a panic went unwritten, as it mostly does: ls /var/crash /var/lib/systemd/pstore on " + h.Name}
 	}
 	return v

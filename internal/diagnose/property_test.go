@@ -65,7 +65,7 @@ func (r random) maybe(v float64) fleet.Opt[float64] {
 // change puts, replaces or removes one object, or makes looking fail or work.
 func (r random) change(w *world) {
 	if r.IntN(10) == 0 {
-		kind := fleet.Kind(r.one("lease", "lease", "pod", "node", "server", "sensor", "kernel", "kernellog"))
+		kind := fleet.Kind(r.one("lease", "lease", "pod", "node", "server", "sensor", "kernel", "kernellog", "boot"))
 		source := r.one("kube/p", "openstack/a", "host/h1")
 		switch r.IntN(6) {
 		case 0:
@@ -92,7 +92,9 @@ func (r random) change(w *world) {
 func uuid(n int) string { return fmt.Sprintf("6c59b8%02x-2d8d-4da5-92d6-6bbe527926%02x", n, n) }
 
 func (r random) object(w *world) fleet.Object {
-	switch r.IntN(16) {
+	switch r.IntN(17) {
+	case 16:
+		return r.bootRecord(w)
 	case 0, 1:
 		return r.server(w)
 	case 2:
@@ -142,6 +144,19 @@ func (r random) domain(w *world) fleet.Object {
 		d.Disks = append(d.Disks, fleet.DomainDisk{Path: fleet.DiskPath{Disks: []string{r.one("sda", "nvme0n1")}}})
 	}
 	return d
+}
+
+func (r random) image() *fleet.KernelImage {
+	if r.IntN(4) == 0 {
+		return nil
+	}
+	return &fleet.KernelImage{Release: "6.1", Image: "/boot/vmlinuz-6.1", Initramfs: r.one("", "/boot/initrd.img-6.1"), Bytes: fleet.Some(uint64(r.IntN(2))), Others: r.IntN(4) > 0}
+}
+
+// bootRecord is a boot that is over, or the one a host is in.
+func (r random) bootRecord(w *world) fleet.Object {
+	host, n := r.one("h1", "h2"), 1+r.IntN(2)
+	return &fleet.BootRecord{Source: "host/" + host, Host: host, ID: boot(n), Begin: r.ago(w, 48*time.Hour), End: r.ago(w, time.Hour), Current: n == 2, Ended: r.one("", fleet.BootCut, fleet.BootCut, fleet.BootShutDown)}
 }
 
 // boot is the id of a boot as the journal writes it.
@@ -230,7 +245,7 @@ func (r random) pod(w *world) fleet.Object {
 func (r random) host(w *world) fleet.Object {
 	h := &fleet.Host{
 		Source: "host/" + r.one("h1", "h2"), Name: r.one("h1", "h2"), Boot: r.ago(w, time.Hour), BootID: r.one("", "6c59b800-2d8d-4da5-92d6-6bbe52792602"),
-		Identity: fleet.HostID{SystemUUID: r.one("", uuid(r.IntN(4)))},
+		Identity: fleet.HostID{SystemUUID: r.one("", uuid(r.IntN(4))), Newest: r.image()},
 		Memory:   fleet.Memory{Total: 100 << 20, Available: fleet.Some(uint64(r.IntN(20) << 20))},
 		Swap:     fleet.Swap{Total: 100, Used: uint64(r.IntN(101)), InBytesSec: r.maybe(float64(r.IntN(9 << 20))), OutBytesSec: r.maybe(float64(r.IntN(9 << 20)))},
 	}

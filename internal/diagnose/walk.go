@@ -134,7 +134,7 @@ func statedBy(kind fleet.Kind) []fleet.Kind {
 		return []fleet.Kind{fleet.KindVolume}
 	case fleet.KindSensor, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap:
 		return []fleet.Kind{fleet.KindDisk, fleet.KindHost}
-	case fleet.KindDisk, fleet.KindKernelLog:
+	case fleet.KindDisk, fleet.KindKernelLog, fleet.KindBoot:
 		return []fleet.Kind{fleet.KindHost}
 	case fleet.KindKernel:
 		return []fleet.Kind{fleet.KindDisk, fleet.KindHost}
@@ -227,6 +227,8 @@ func stated(o fleet.Object) [2]fleet.Link {
 		}
 		l[1] = one(fleet.KindHost, o.Source, o.Host, "its host")[0]
 		return l
+	case *fleet.BootRecord:
+		return one(fleet.KindHost, o.Source, o.Host, "its host")
 	case *fleet.KernelLog:
 		return one(fleet.KindHost, o.Source, o.Host, "its host")
 	case *fleet.KernelEvent:

@@ -38,6 +38,8 @@ type HostID struct {
 	SystemUUID string `json:"systemUUID,omitempty"` // DMI product_uuid, root only
 	MachineID  string `json:"machineID,omitempty"`
 	Model      string `json:"model,omitempty"` // DMI vendor and product
+	// Newest is the newest kernel installed; nil where /boot holds none, or cannot be read.
+	Newest *KernelImage `json:"newestKernel,omitempty"`
 }
 
 // Memory is /proc/meminfo in bytes. All of it is zero where that could not be read: no machine has none.
