@@ -24,6 +24,7 @@ type Host struct {
 	Memory   Memory       `json:"memory"`
 	Swap     Swap         `json:"swap"`
 	Pressure *Pressure    `json:"pressure,omitempty"` // nil when the kernel has no PSI
+	Waits    *Waits       `json:"waits,omitempty"`    // nil when tasks could not be looked at
 	Rights   *Rights      `json:"rights,omitempty"`   // nil when not known
 	// Missing says what could not be read here and why, for the pane and for doctor. Each line begins with what it is
 	// about: "load: ", "memory: ", "temperatures: ".

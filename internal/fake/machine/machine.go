@@ -25,7 +25,8 @@ type Machine struct {
 	boot    time.Time
 	boots   int
 	past    []bootRun
-	records int // of the kernel's log since boot
+	waited  map[Waiting]int // how often each began or ended
+	records int             // of the kernel's log since boot
 	counts  counts
 	written map[string]string // what each file holds
 	systemd manager
@@ -186,6 +187,7 @@ func (s State) clone() State {
 	s.IO = maps.Clone(s.IO)
 	s.Mounts = slices.Clone(s.Mounts)
 	s.Areas = slices.Clone(s.Areas)
+	s.Waiting = slices.Clone(s.Waiting)
 	s.Units = slices.Clone(s.Units)
 	for i := range s.Units {
 		s.Units[i] = s.Units[i].clone()

@@ -20,6 +20,7 @@ func (m *Machine) write() error {
 		"proc/sys/kernel/random/boot_id": m.bootID() + "\n",
 	}
 	m.unitFiles(files)
+	m.waitFiles(files)
 	for name, s := range m.state.Pressure {
 		// A kernel counts the stalls too; nobody here reads those.
 		files["proc/pressure/"+name] = fmt.Sprintf("some avg10=%.2f avg60=%.2f avg300=0.00 total=0\nfull avg10=%.2f avg60=%.2f avg300=0.00 total=0\n",

@@ -59,6 +59,7 @@ type State struct {
 	Mounts   []Mount
 	Units    []Unit // scopes and services with processes
 	Past     []PastBoot
+	Waiting  []Waiting
 }
 
 // Swapping is the swap of a machine. What is used fills the areas that are on in the order of their priority.
