@@ -179,16 +179,18 @@ func hungTask(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	since := s.At.Add(-lasts)
 	k := kernelSince(s, h.Source, h.Name, later(since, h.Boot))
 	found := k.within(since, class(fleet.ClassHung))
-	for _, e := range found {
-		if strings.HasPrefix(e.Cause, "kvm_async_pf_task_wait") {
-			return k.verdict(found, lasts, func(*fleet.KernelEvent, int) string {
+	v := k.verdict(found, lasts, func(last *fleet.KernelEvent, _ int) string {
+		for _, e := range found {
+			if strings.HasPrefix(e.Cause, "kvm_async_pf_task_wait") {
 				return fmt.Sprintf("%s on %s waits for a page that the host below has swapped out: look at that host's swap, not at a disk", e.Subject, h.Name)
-			})
+			}
 		}
-	}
-	return k.verdict(found, lasts, func(last *fleet.KernelEvent, _ int) string {
 		return fmt.Sprintf("%s on %s hangs in %s", last.Subject, h.Name, cmp.Or(last.Cause, "a wait of the kernel"))
 	})
+	if v.State == Bad {
+		v.Because = append(v.Because, waitEvidence(h)...)
+	}
+	return v
 }
 
 func diskErrors(s *fleet.Snapshot, d *fleet.Disk) Verdict {

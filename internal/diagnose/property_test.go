@@ -13,7 +13,7 @@ import (
 // TestStepByStepIsFromScratch changes random worlds at random and lets world.step compare the two ways to judge them.
 func TestStepByStepIsFromScratch(t *testing.T) {
 	t.Parallel()
-	worlds, steps := 20, 60
+	worlds, steps := 24, 60
 	if testing.Short() {
 		worlds = 8
 	}
@@ -132,7 +132,8 @@ func (r random) domain(w *world) fleet.Object {
 	host := r.one("h1", "h2")
 	d := &fleet.Domain{
 		Source: "libvirt/" + host, Host: host, Name: r.one("h1", "h2", "instance-1", "instance-2"), UUID: uuid(r.IntN(4)),
-		State: r.one("running", "paused", "shut off", "crashed", "no state"), Reason: r.one("I/O error", "crashed", "booted"), Process: fleet.DomainRun{Unit: r.one("", "m.scope")},
+		State: r.one("running", "paused", "shut off", "crashed", "no state"), Reason: r.one("I/O error", "crashed", "booted"), Compute: fleet.DomainSize{Memory: uint64(r.IntN(90) << 20)},
+		Process: fleet.DomainRun{Unit: r.one("", "m.scope"), ID: fleet.Opt[int]{V: 1, OK: r.yes()}, Swapped: fleet.Opt[uint64]{V: uint64(r.IntN(9 << 20)), OK: r.yes()}},
 	}
 	if r.yes() {
 		d.Log = &fleet.QemuLog{Started: r.ago(w, time.Hour), Stopped: r.ago(w, time.Hour), NoData: r.one("", "", "denied")}
@@ -248,6 +249,12 @@ func (r random) host(w *world) fleet.Object {
 		Identity: fleet.HostID{SystemUUID: r.one("", uuid(r.IntN(4))), Newest: r.image()},
 		Memory:   fleet.Memory{Total: 100 << 20, Available: fleet.Some(uint64(r.IntN(20) << 20))},
 		Swap:     fleet.Swap{Total: 100, Used: uint64(r.IntN(101)), InBytesSec: r.maybe(float64(r.IntN(9 << 20))), OutBytesSec: r.maybe(float64(r.IntN(9 << 20)))},
+	}
+	if r.yes() {
+		h.Waits = &fleet.Waits{}
+		for i := range r.IntN(5) {
+			h.Waits.Tasks = append(h.Waits.Tasks, fleet.WaitingTask{PID: i, TID: i, Comm: r.one("qemu-kvm", "x"), Wchan: r.one("", "kvm_async_pf_task_wait_schedule"), Since: r.ago(w, time.Minute), Looks: 1 + r.IntN(3)})
+		}
 	}
 	if r.yes() {
 		h.Pressure = &fleet.Pressure{Memory: fleet.Stall{Some60: float64(r.IntN(14)), Full10: float64(r.IntN(22))}}
