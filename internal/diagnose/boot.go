@@ -17,7 +17,7 @@ func bootRules() []Rule {
 		ID: "BOOT-02", Title: "machine was cut off, not shut down", Kind: fleet.KindHost, Severity: fleet.Warn, Confidence: fleet.Medium,
 		Source:   "systemd writes that it shuts down, and journald that it stops: a journal without either ends in power, reset or panic; for a day",
 		Explains: []string{"X-01"}, Fold: Fold{Within: rebootWindow},
-		Reads: Reads{Around: []fleet.Kind{fleet.KindBoot}}, Judge: on(cutOff),
+		Reads: Reads{Around: []fleet.Kind{fleet.KindBoot}, Kinds: []fleet.Kind{fleet.KindDomain}}, Judge: on(cutOff),
 	}}
 }
 
@@ -86,10 +86,25 @@ func cutOff(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	case last.Ended != fleet.BootCut:
 		return Verdict{State: OK}
 	}
-	return Verdict{
+	v := Verdict{
 		State: Bad, Since: h.Boot, Again: until,
 		Says: fmt.Sprintf("%s was cut off after %s, not shut down: power, a reset, or a panic that nobody could write down; it booted at %s",
 			h.Name, clock(s, last.End), clock(s, h.Boot)),
 		Because: []fleet.Evidence{because(last, last.End, "journalctl -b "+last.ID+" on "+h.Name, "its last line: %s", sentence(last.Last))},
 	}
+	d, ok := below[*fleet.Domain](s, h.Ref(), fleet.KindDomain)
+	if !ok || d.Process.Started.IsZero() {
+		return v
+	}
+	if d.Process.Started.Before(last.End) {
+		v.Says = fmt.Sprintf("%s was cut off after %s, not shut down: its qemu on %s lived on, so it reset itself or panicked; it booted at %s", h.Name, clock(s, last.End), d.Host, clock(s, h.Boot))
+		v.Because = append(v.Because, because(d, d.Process.Started, "its qemu on "+d.Host, "started before that, and runs since"))
+		return v
+	}
+	v.Says = fmt.Sprintf("%s was cut off after %s, not shut down: its qemu on %s ended, and was started again; it booted at %s", h.Name, clock(s, last.End), d.Host, clock(s, h.Boot))
+	v.Because = append(v.Because, because(d, d.Process.Started, "its qemu on "+d.Host, "started"))
+	if d.Log != nil {
+		v.Because = append(v.Because, qemuEvidence(d, last.End.Add(-time.Minute))...)
+	}
+	return v
 }

@@ -13,7 +13,7 @@ import (
 // TestStepByStepIsFromScratch changes random worlds at random and lets world.step compare the two ways to judge them.
 func TestStepByStepIsFromScratch(t *testing.T) {
 	t.Parallel()
-	worlds, steps := 24, 60
+	worlds, steps := 32, 60
 	if testing.Short() {
 		worlds = 8
 	}
