@@ -15,7 +15,7 @@ func hostsView() *view {
 		name: "hosts", title: "Hosts", kinds: []fleet.Kind{fleet.KindHost}, worst: worst, systems: hostSystems, empty: "no host is read",
 		count: func(c *scene) string { return c.amounts(fleet.KindHost) },
 		columns: []column{
-			{title: "host", width: 12, grow: 2, search: true, cell: host(func(_ *scene, h *fleet.Host) cell { return cell{h.Name, plain} }), key: text(func(h *fleet.Host) string { return h.Name })},
+			{title: "host", width: 15, grow: 2, search: true, cell: host(func(_ *scene, h *fleet.Host) cell { return cell{h.Name, plain} }), key: text(func(h *fleet.Host) string { return h.Name })},
 			{title: "state", width: 12, grow: 1, search: true, flash: true, cell: health},
 			{title: "load", width: 5, right: true, drop: 5, cell: host(hostLoad), key: number(func(h *fleet.Host) float64 { return -h.Load[0] })},
 			{title: "cpu", width: 5, right: true, drop: 8, cell: host(func(_ *scene, h *fleet.Host) cell { return cell{percent(h.Busy), dim} }), key: number(func(h *fleet.Host) float64 { return -h.Busy.Or(0) })},

@@ -87,6 +87,28 @@ func TestHowABootEnded(t *testing.T) {
 	}
 }
 
+// The captures are of systemd 252: a reboot with systemctl, and one with sysrq-b while sshd wrote.
+func TestTheJournalOfARealMachine(t *testing.T) {
+	t.Parallel()
+	read := func(name string) []byte {
+		b, err := os.ReadFile("testdata/boots/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	all := parseBoots(read("list.json"))
+	if len(all) < 2 || !all[0].Last.Before(all[1].First) {
+		t.Errorf("boots: %+v", all)
+	}
+	if e := endOfBoot(read("clean.jsonl")); e != (bootEnd{fleet.BootShutDown, "systemd-journald: Journal stopped"}) {
+		t.Errorf("shut down: %+v", e)
+	}
+	if e := endOfBoot(read("cut.jsonl")); e.ended != fleet.BootCut || !strings.HasPrefix(e.last, "sshd: pam_env") {
+		t.Errorf("cut off: %+v", e)
+	}
+}
+
 // simulatedRun runs the programs of a simulated machine.
 func simulatedRun(m *machine.Machine) func(context.Context, sh.Cmd) (sh.Result, error) {
 	return func(ctx context.Context, c sh.Cmd) (sh.Result, error) {
