@@ -259,6 +259,13 @@ func wholeDisk(device string) string {
 	if !ok || strings.Contains(name, "/") || strings.HasPrefix(name, "dm-") {
 		return ""
 	}
+	// One of several paths to an NVMe disk: nvme1c0n1 leads to nvme1n1.
+	if path, ok := strings.CutPrefix(name, "nvme"); ok {
+		controller, space, _ := strings.Cut(path, "n")
+		if subsystem, _, ok := strings.Cut(controller, "c"); ok {
+			name = "nvme" + subsystem + "n" + space
+		}
+	}
 	bare := strings.TrimRight(name, "0123456789")
 	// A disk whose own name ends with a number has a p before that of a partition.
 	for _, numbered := range [...]string{"nvme", "mmcblk", "md", "nbd", "loop", "rbd", "drbd", "zram", "pmem", "sr"} {
