@@ -10,10 +10,14 @@ import (
 	"strata/internal/fleet"
 )
 
-// describe tells of an object of Kubernetes what an operator asks first.
+// describe tells of an object what an operator asks first.
 func describe(m *Model, o fleet.Object) []line {
 	c := &m.screen.scene
 	switch o := o.(type) {
+	case *fleet.Host:
+		return describeHost(c, o)
+	case *fleet.Domain:
+		return describeDomain(c, o)
 	case *fleet.Node:
 		return describeNode(c, o)
 	case *fleet.Pod:

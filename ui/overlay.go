@@ -3,6 +3,7 @@ package ui
 import (
 	"slices"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -63,8 +64,9 @@ type pager struct {
 
 // own is what a page has of keys of its own.
 type own struct {
-	keys func(m *Model, k string) bool // reports whether the key was one of them
-	hint string                        // for the footer
+	keys func(m *Model, k string) bool       // reports whether the key was one of them
+	hint string                              // for the footer
+	seek func(m *Model, at time.Time) string // goes to a time and says where it is
 }
 
 func (p *pager) draw(m *Model, w, h int) []string {

@@ -147,7 +147,7 @@ func commandNames() (names []string) {
 	for _, v := range views() {
 		names = append(names, v.name)
 	}
-	return append(names, "sort", "filter", "freeze", "overview", "refresh", "help", "ro", "write", "connect", "q")
+	return append(names, "at", "sort", "filter", "freeze", "overview", "refresh", "help", "ro", "write", "connect", "q")
 }
 
 // command does what was typed after ":".
@@ -157,6 +157,10 @@ func (m *Model) command(line string) tea.Cmd {
 		return nil
 	}
 	m.said = append(m.said, line)
+	if words[0] == "at" {
+		m.toTime(strings.Join(words[1:], " "))
+		return nil
+	}
 	m.over = nil
 	name, rest := strings.ToLower(words[0]), strings.Join(words[1:], " ")
 	if all := commandNames(); !slices.Contains(all, name) {

@@ -211,52 +211,6 @@ func diskWear(_ *scene, d *fleet.Disk) cell {
 	return cell{strconv.Itoa(d.Smart.UsedPct.V) + " %", dim}
 }
 
-func hostsView() *view {
-	return &view{
-		name: "hosts", title: "Hosts", kinds: []fleet.Kind{fleet.KindHost}, worst: worst, systems: hostSystems, empty: "no host is read",
-		count: func(c *scene) string { return c.amounts(fleet.KindHost) },
-		columns: []column{
-			{title: "host", width: 12, grow: 2, search: true, cell: of(func(_ *scene, h *fleet.Host) cell { return cell{h.Name, plain} }), key: text(func(h *fleet.Host) string { return h.Name })},
-			{title: "state", width: 12, grow: 1, search: true, flash: true, cell: health},
-			{title: "cpu", width: 5, right: true, drop: 4, cell: of(func(_ *scene, h *fleet.Host) cell { return cell{percent(h.Busy), dim} }), key: number(func(h *fleet.Host) float64 { return -h.Busy.Or(0) })},
-			{title: "load", width: 5, right: true, drop: 3, cell: of(func(_ *scene, h *fleet.Host) cell { return cell{fmt.Sprintf("%.1f", h.Load[0]), dim} }), key: number(func(h *fleet.Host) float64 { return -h.Load[0] })},
-			{title: "mem free", width: 8, right: true, cell: of(hostFree), key: number(func(h *fleet.Host) float64 { return float64(h.Memory.Available.Or(0)) })},
-			{title: "swap", width: 13, right: true, drop: 2, cell: of(hostSwap), key: number(func(h *fleet.Host) float64 { return -float64(h.Swap.Used) })},
-			{title: "si/so", width: 11, right: true, drop: 6, cell: of(hostSwapping)},
-			{title: "psi mem", width: 7, right: true, drop: 7, cell: of(func(_ *scene, h *fleet.Host) cell {
-				if h.Pressure == nil {
-					return cell{"—", dim}
-				}
-				return cell{fmt.Sprintf("%.0f/%.0f", h.Pressure.Memory.Some60, h.Pressure.Memory.Full60), dim}
-			})},
-			{title: "up", width: 6, right: true, drop: 1, cell: of(func(c *scene, h *fleet.Host) cell { return cell{coarse(h.Boot, c.now()), dim} }), key: number(func(h *fleet.Host) float64 { return -float64(h.Boot.Unix()) })},
-			{title: "kernel", width: 18, drop: 8, search: true, cell: of(func(_ *scene, h *fleet.Host) cell { return cell{h.Identity.Kernel, dim} })},
-		},
-	}
-}
-
-func hostFree(_ *scene, h *fleet.Host) cell {
-	if !h.Memory.Available.OK {
-		return cell{"—", dim}
-	}
-	return cell{bytesOf(float64(h.Memory.Available.V)), dim}
-}
-
-func hostSwap(_ *scene, h *fleet.Host) cell {
-	if h.Swap.Total == 0 {
-		return cell{"none", dim}
-	}
-	return cell{bytesOf(float64(h.Swap.Used)) + "/" + bytesOf(float64(h.Swap.Total)), dim}
-}
-
-func hostSwapping(_ *scene, h *fleet.Host) cell {
-	in, out := rate(h.Swap.InBytesSec), rate(h.Swap.OutBytesSec)
-	if in == "" && out == "" {
-		return cell{"", dim}
-	}
-	return cell{or(in, "0") + " " + or(out, "0"), dim}
-}
-
 func filesystemsView() *view {
 	return &view{
 		name: "files", title: "Filesystems", kinds: []fleet.Kind{fleet.KindFilesystem}, worst: worst, systems: hostSystems, empty: "no filesystem with storage behind it",

@@ -90,9 +90,17 @@ func since(l *fleet.KernelLog) string {
 
 // dmesgPage shows the last lines of a host's kernel log, newest first, as they come.
 func dmesgPage(r fleet.Ref) *pager {
-	return &pager{
+	var p *pager
+	p = &pager{
 		about: r,
 		title: func(*Model) string { return clean("Kernel log of " + r.Name + ", newest first") },
+		own: own{hint: ":at TIME", seek: func(m *Model, at time.Time) string {
+			l, ok := fleet.Find[*fleet.KernelLog](m.screen.scene.s, r)
+			if !ok {
+				return "it is gone"
+			}
+			return seekLine(l, p, at)
+		}},
 		lines: func(m *Model, _ int) (out []line) {
 			l, ok := fleet.Find[*fleet.KernelLog](m.screen.scene.s, r)
 			if !ok {
@@ -107,6 +115,7 @@ func dmesgPage(r fleet.Ref) *pager {
 			return append(out, line{}, says(dim, "read since "+since(l)))
 		},
 	}
+	return p
 }
 
 // kernelLine draws a line of a log by its priority; marked is the one that is asked about.

@@ -121,7 +121,7 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 func hostKinds() []fleet.Kind {
 	return []fleet.Kind{
 		fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap,
-		fleet.KindKernel, fleet.KindKernelLog,
+		fleet.KindKernel, fleet.KindKernelLog, fleet.KindBoot,
 	}
 }
 
@@ -129,7 +129,7 @@ func hostKinds() []fleet.Kind {
 func hostScopes() []string {
 	return []string{
 		host.ScopeHost, host.ScopeSensors, host.ScopeDisks, host.ScopeFilesystems, host.ScopeUnits, host.ScopeSwaps,
-		host.ScopeKernel, host.ScopeKernelLogs,
+		host.ScopeKernel, host.ScopeKernelLogs, host.ScopeBoots,
 	}
 }
 

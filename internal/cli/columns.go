@@ -22,7 +22,7 @@ func columnsOf(kind fleet.Kind) []column {
 		return hostColumns(kind)
 	case fleet.KindUnit:
 		return unitColumns()
-	case fleet.KindKernel, fleet.KindKernelLog:
+	case fleet.KindKernel, fleet.KindKernelLog, fleet.KindBoot:
 		return kernelColumns(kind)
 	case fleet.KindSwap:
 		return swapColumns()

@@ -100,7 +100,7 @@ func placesOf(world *incident.World, dir string) places {
 	at.checks = map[string][]fleet.Endpoint{at.name: world.Endpoints}
 	for _, m := range world.Machines {
 		run := simulated(m.Simulated)
-		at.hosts = append(at.hosts, host.Config{Name: m.Name, Root: m.Root, Smartctl: m.Smartctl, Statfs: m.Statfs})
+		at.hosts = append(at.hosts, host.Config{Name: m.Name, Root: m.Root, Smartctl: m.Smartctl, Statfs: m.Statfs, Run: run})
 		at.libvirts = append(at.libvirts, connect.LibvirtAt{Name: m.Name, Root: m.Root, Run: run})
 		at.machines = append(at.machines, connect.Machine{Name: m.Name, Root: m.Root, Run: run, Bus: m.Bus})
 	}

@@ -24,6 +24,16 @@ func kernelColumns(kind fleet.Kind) []column {
 			})},
 		}
 	}
+	if kind == fleet.KindBoot {
+		return []column{
+			{"HOST", false, on(func(b *fleet.BootRecord) string { return b.Host })},
+			{"BEGAN", false, on(func(b *fleet.BootRecord) string { return moment(b.Begin) })},
+			{"ENDED", false, on(func(b *fleet.BootRecord) string { return moment(b.End) })},
+			{"STATUS", false, on(func(b *fleet.BootRecord) string { return b.Health().Word })},
+			{"BOOT", false, on(func(b *fleet.BootRecord) string { return b.ID })},
+			{"LAST LINE", false, on(func(b *fleet.BootRecord) string { return b.Last })},
+		}
+	}
 	return []column{
 		{"TIME", false, on(func(e *fleet.KernelEvent) string { return moment(e.At) })},
 		{"HOST", false, on(func(e *fleet.KernelEvent) string { return e.Host })},

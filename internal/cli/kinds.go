@@ -40,6 +40,7 @@ func kindTable() []kindWord {
 		{fleet.KindSwap, []string{"swaps", "swap"}},
 		{fleet.KindKernel, []string{"kernel", "kernelevents"}},
 		{fleet.KindKernelLog, []string{"kernellogs", "kernellog", "dmesg"}},
+		{fleet.KindBoot, []string{"boots", "boot"}},
 		{fleet.KindDomain, []string{"domains", "domain", "vms", "vm"}},
 		{fleet.KindDeed, []string{"deeds", "deed"}},
 	}

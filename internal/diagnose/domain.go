@@ -17,6 +17,10 @@ func domainRules() []Rule {
 		ID: "VIRT-04", Title: "virtual machine paused on an I/O error", Kind: fleet.KindDomain, Severity: fleet.Critical,
 		Source:   "libvirt: paused (I/O error), domblkerror; nova leaves such a server ACTIVE",
 		Remedies: []string{"domain-resume"}, Judge: on(pausedOnError),
+	}, {
+		ID: "VIRT-05", Title: "disk image not closed, or corrupt", Kind: fleet.KindDomain, Severity: fleet.Warn,
+		Source:   "qemu's log: block/qcow2.c mends an image that was not closed as it opens it (refcount=0 reference=1 is expected then), for a day; Marking image as corrupt is damage",
+		Explains: []string{"VIRT-01"}, Remedies: []string{"disk-check"}, Judge: on(imageTrouble),
 	}}
 }
 
@@ -33,9 +37,67 @@ func crashed(_ *fleet.Snapshot, d *fleet.Domain) Verdict {
 	if !told || d.State != "crashed" && (d.State != "shut off" || d.Reason != "crashed") {
 		return v
 	}
-	return Verdict{
-		State: Bad, Says: fmt.Sprintf("%s on %s crashed: see /var/log/libvirt/qemu/%s.log before it is started, which makes libvirt forget it", whichDomain(d), d.Host, d.Name),
+	v = Verdict{
+		State: Bad, Says: fmt.Sprintf("%s on %s crashed; a start makes libvirt forget it", whichDomain(d), d.Host),
 		Because: []fleet.Evidence{because(d, time.Time{}, "virsh domstate --reason "+d.Name, "%s", d.Health().Word)},
+	}
+	if d.Log == nil || d.Log.NoData != "" {
+		v.Missing = noQemuLog(d)
+		return v
+	}
+	if why, ok := d.Log.Last(d.Log.Started, fleet.QemuKVM, fleet.QemuMemory, fleet.QemuAbort, fleet.QemuCorrupt, fleet.QemuSignal); ok {
+		v.Says = fmt.Sprintf("%s on %s crashed: %s; a start makes libvirt forget it", whichDomain(d), d.Host, sentence(why.Text))
+	}
+	v.Because = append(v.Because, qemuEvidence(d, d.Log.Started)...)
+	return v
+}
+
+// noQemuLog tells how to see what a qemu printed.
+func noQemuLog(d *fleet.Domain) []string {
+	missing := "what its qemu said: tail /var/log/libvirt/qemu/" + d.Name + ".log on " + d.Host
+	if d.Log != nil {
+		missing += " (" + d.Log.NoData + ")"
+	}
+	return []string{missing}
+}
+
+// qemuEvidence is what a qemu's log tells since a time.
+func qemuEvidence(d *fleet.Domain, since time.Time) (all []fleet.Evidence) {
+	for _, l := range d.Log.Lines {
+		if l.At.Before(since) {
+			continue
+		}
+		says := sentence(l.Text)
+		if l.Count > 1 {
+			says += fmt.Sprintf(", %d lines", l.Count)
+		}
+		all = append(all, because(d, l.At, d.Log.File+" on "+d.Host, "%s", says))
+	}
+	return all
+}
+
+// imageTrouble judges what qemu said of its disk images since it was last started.
+func imageTrouble(s *fleet.Snapshot, d *fleet.Domain) Verdict {
+	const lasts = 24 * time.Hour
+	if d.Log == nil || d.Log.NoData != "" {
+		return Verdict{State: CannotTell, Missing: noQemuLog(d)}
+	}
+	if l, ok := d.Log.Last(d.Log.Started, fleet.QemuCorrupt); ok {
+		return Verdict{
+			State: Bad, Severity: fleet.Critical, Since: l.At,
+			Says:    fmt.Sprintf("a disk image of %s on %s is corrupt: %s", whichDomain(d), d.Host, sentence(l.Text)),
+			Because: qemuEvidence(d, d.Log.Started),
+		}
+	}
+	l, ok := d.Log.Last(d.Log.Started, fleet.QemuRepair)
+	until := l.At.Add(lasts)
+	if !ok || !s.At.Before(until) {
+		return Verdict{State: OK}
+	}
+	return Verdict{
+		State: Bad, Since: l.At, Again: until,
+		Says:    fmt.Sprintf("a disk image of %s on %s was not closed before its last start, and qemu mended it: the run before ended hard", whichDomain(d), d.Host),
+		Because: qemuEvidence(d, d.Log.Started),
 	}
 }
 

@@ -227,7 +227,7 @@ func (e *engine) neighbourhood(s *fleet.Snapshot, changed []fleet.Change, near m
 			o = c.Old
 		}
 		// Of pods and the like there are many, and no rule reads them so.
-		if k := kernelKind(o); k != "" {
+		if k := aroundKind(o); k != "" {
 			if at := (sourceKind{c.Ref().Source, k}); !done[at] {
 				done[at] = true
 				e.aroundOf(s, at, near)
@@ -236,13 +236,15 @@ func (e *engine) neighbourhood(s *fleet.Snapshot, changed []fleet.Change, near m
 	}
 }
 
-// kernelKind is the kind of what rules read around their objects, "" for other objects.
-func kernelKind(o fleet.Object) fleet.Kind {
+// aroundKind is the kind of what rules read around their objects, "" for other objects.
+func aroundKind(o fleet.Object) fleet.Kind {
 	switch o.(type) {
 	case *fleet.KernelEvent:
 		return fleet.KindKernel
 	case *fleet.KernelLog:
 		return fleet.KindKernelLog
+	case *fleet.BootRecord:
+		return fleet.KindBoot
 	}
 	return ""
 }

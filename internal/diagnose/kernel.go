@@ -34,8 +34,9 @@ func kernelRules() []Rule {
 		Reads:  reads, Judge: on(throttled),
 	}, {
 		ID: "KRN-PANIC", Title: "kernel panicked", Kind: fleet.KindHost, Severity: fleet.Serious,
-		Source: "kernel/panic.c, of the boot before this one, for a day", Reads: reads, Judge: on(panicked),
-		Explains: []string{"X-01"}, Fold: Fold{Within: rebootWindow},
+		Source: "kernel/panic.c, of the boot before this one, for a day", Judge: on(panicked),
+		Reads:    Reads{Around: append([]fleet.Kind{fleet.KindBoot}, reads.Around...)},
+		Explains: []string{"X-01", "BOOT-02"}, Fold: Fold{Within: rebootWindow},
 	}}
 }
 
@@ -178,16 +179,18 @@ func hungTask(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	since := s.At.Add(-lasts)
 	k := kernelSince(s, h.Source, h.Name, later(since, h.Boot))
 	found := k.within(since, class(fleet.ClassHung))
-	for _, e := range found {
-		if strings.HasPrefix(e.Cause, "kvm_async_pf_task_wait") {
-			return k.verdict(found, lasts, func(*fleet.KernelEvent, int) string {
+	v := k.verdict(found, lasts, func(last *fleet.KernelEvent, _ int) string {
+		for _, e := range found {
+			if strings.HasPrefix(e.Cause, "kvm_async_pf_task_wait") {
 				return fmt.Sprintf("%s on %s waits for a page that the host below has swapped out: look at that host's swap, not at a disk", e.Subject, h.Name)
-			})
+			}
 		}
-	}
-	return k.verdict(found, lasts, func(last *fleet.KernelEvent, _ int) string {
 		return fmt.Sprintf("%s on %s hangs in %s", last.Subject, h.Name, cmp.Or(last.Cause, "a wait of the kernel"))
 	})
+	if v.State == Bad {
+		v.Because = append(v.Because, waitEvidence(h)...)
+	}
+	return v
 }
 
 func diskErrors(s *fleet.Snapshot, d *fleet.Disk) Verdict {
@@ -272,6 +275,9 @@ func panicked(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	case Bad:
 		v.Severity = fleet.Serious // it is up again
 	case OK:
+		if last, _ := lastBoot(s, h); last != nil && last.Ended == fleet.BootShutDown {
+			return v
+		}
 		v.State, v.Missing = CannotTell, []string{"whether a panic went unwritten, as it mostly does: ls /var/crash /var/lib/systemd/pstore on " + h.Name}
 	}
 	return v

@@ -11,16 +11,16 @@ func memoryRules() []Rule {
 	return []Rule{{
 		ID: "MEM-01", Title: "memory short", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "MemAvailable under 10 % for 2 min; under 5 %, or 512 MiB where there are 4 GiB and more, at once (heuristic)",
-		Hold:   2 * time.Minute, Clear: 30 * time.Second, Explains: []string{"K8S-03", "MEM-05"},
+		Hold:   2 * time.Minute, Clear: 30 * time.Second, Explains: []string{"K8S-03", "MEM-05"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}},
 		Remedies: []string{"host-swap-on", "swap-on"}, Judge: on(memoryShort),
 	}, {
 		ID: "MEM-02", Title: "swap nearly full", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "netdata swap.conf 90 %; over 50 % only while pages move: used swap alone is history",
-		Hold:   time.Minute, Clear: time.Minute, Judge: on(swapFull),
+		Hold:   time.Minute, Clear: time.Minute, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}}, Judge: on(swapFull),
 	}, {
 		ID: "MEM-03", Title: "swapping", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "pswpin and pswpout of /proc/vmstat, both and over 1 MiB/s; over 10 MiB/s serious (heuristic)",
-		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"MEM-05", "KRN-HUNG"},
+		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"MEM-05", "MEM-07", "IO-04", "KRN-HUNG"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}},
 		Remedies: []string{"unit-noswap", "swappiness", "swap-off", "host-swap-off"}, Judge: on(swapping),
 	}, {
 		ID: "MEM-05", Title: "tasks wait for memory", Kind: fleet.KindHost, Severity: fleet.Warn,
@@ -29,7 +29,7 @@ func memoryRules() []Rule {
 	}}
 }
 
-func memoryShort(_ *fleet.Snapshot, h *fleet.Host) Verdict {
+func memoryShort(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	m := h.Memory
 	if !h.MemoryKnown() {
 		return Verdict{State: CannotTell, Missing: []string{"MemAvailable: cat /proc/meminfo on " + h.Name}}
@@ -44,6 +44,7 @@ func memoryShort(_ *fleet.Snapshot, h *fleet.Host) Verdict {
 		Because: []fleet.Evidence{because(h, time.Time{}, "/proc/meminfo", "MemAvailable %s of %s (%.1f %%), SwapTotal %s",
 			bytes(m.Available.V), bytes(m.Total), free*100, bytes(h.Swap.Total))},
 	}
+	verdict.Because = append(verdict.Because, tight(s, h)...)
 	switch {
 	case free >= 0.10 && !scarce:
 		verdict.State = Lingering
@@ -84,13 +85,13 @@ func noSwap(h *fleet.Host) Verdict {
 	return Verdict{State: OK}
 }
 
-func swapFull(_ *fleet.Snapshot, h *fleet.Host) Verdict {
+func swapFull(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	if h.Swap.Total == 0 {
 		return noSwap(h)
 	}
 	used := float64(h.Swap.Used) / float64(h.Swap.Total)
 	in, out, known := swapFlow(h)
-	verdict := Verdict{State: Bad, Because: []fleet.Evidence{swapEvidence(h)}}
+	verdict := Verdict{State: Bad, Because: append([]fleet.Evidence{swapEvidence(h)}, tight(s, h)...)}
 	switch {
 	case used > 0.90:
 		verdict.Severity = fleet.Serious
@@ -110,7 +111,7 @@ func swapFull(_ *fleet.Snapshot, h *fleet.Host) Verdict {
 	return verdict
 }
 
-func swapping(_ *fleet.Snapshot, h *fleet.Host) Verdict {
+func swapping(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	if h.Swap.Total == 0 {
 		return noSwap(h)
 	}
@@ -125,7 +126,7 @@ func swapping(_ *fleet.Snapshot, h *fleet.Host) Verdict {
 	}
 	verdict := Verdict{
 		State: Bad, Says: h.Name + " swaps in and out at once: VMs on it stall although they swap nothing themselves",
-		Because: []fleet.Evidence{swapEvidence(h)},
+		Because: append(append([]fleet.Evidence{swapEvidence(h)}, tight(s, h)...), waitEvidence(h)...),
 	}
 	if in+out > 10<<20 {
 		verdict.Severity = fleet.Serious
@@ -148,6 +149,7 @@ func memoryPressure(_ *fleet.Snapshot, h *fleet.Host) Verdict {
 		State: Bad, Says: "tasks on " + h.Name + " wait for memory",
 		Because: []fleet.Evidence{because(h, time.Time{}, "/proc/pressure/memory", "some avg10=%.1f avg60=%.1f, full avg10=%.1f avg60=%.1f", m.Some10, m.Some60, m.Full10, m.Full60)},
 	}
+	verdict.Because = append(verdict.Because, waitEvidence(h)...)
 	if m.Full10 >= 20 {
 		verdict.Severity = fleet.Serious
 		verdict.Says = "all tasks on " + h.Name + " wait for memory a fifth of the time"

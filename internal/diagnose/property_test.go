@@ -13,7 +13,7 @@ import (
 // TestStepByStepIsFromScratch changes random worlds at random and lets world.step compare the two ways to judge them.
 func TestStepByStepIsFromScratch(t *testing.T) {
 	t.Parallel()
-	worlds, steps := 20, 60
+	worlds, steps := 32, 60
 	if testing.Short() {
 		worlds = 8
 	}
@@ -65,7 +65,7 @@ func (r random) maybe(v float64) fleet.Opt[float64] {
 // change puts, replaces or removes one object, or makes looking fail or work.
 func (r random) change(w *world) {
 	if r.IntN(10) == 0 {
-		kind := fleet.Kind(r.one("lease", "lease", "pod", "node", "server", "sensor", "kernel", "kernellog"))
+		kind := fleet.Kind(r.one("lease", "lease", "pod", "node", "server", "sensor", "kernel", "kernellog", "boot"))
 		source := r.one("kube/p", "openstack/a", "host/h1")
 		switch r.IntN(6) {
 		case 0:
@@ -92,7 +92,7 @@ func (r random) change(w *world) {
 func uuid(n int) string { return fmt.Sprintf("6c59b8%02x-2d8d-4da5-92d6-6bbe527926%02x", n, n) }
 
 func (r random) object(w *world) fleet.Object {
-	switch r.IntN(17) {
+	switch r.IntN(18) {
 	case 0, 1:
 		return r.server(w)
 	case 2:
@@ -122,11 +122,13 @@ func (r random) object(w *world) fleet.Object {
 		if r.IntN(3) == 0 {
 			return r.unit(w)
 		}
-		return r.domain()
+		return r.domain(w)
 	case 12, 13:
 		return r.kernel(w)
 	case 16:
 		return r.check(w)
+	case 17:
+		return r.bootRecord(w)
 	}
 	return r.part(w)
 }
@@ -138,11 +140,18 @@ func (r random) check(w *world) fleet.Object {
 	}
 }
 
-func (r random) domain() fleet.Object {
+func (r random) domain(w *world) fleet.Object {
 	host := r.one("h1", "h2")
 	d := &fleet.Domain{
 		Source: "libvirt/" + host, Host: host, Name: r.one("h1", "h2", "instance-1", "instance-2"), UUID: uuid(r.IntN(4)),
-		State: r.one("running", "paused", "shut off", "crashed", "no state"), Reason: r.one("I/O error", "crashed", "booted"), Process: fleet.DomainRun{Unit: r.one("", "m.scope")},
+		State: r.one("running", "paused", "shut off", "crashed", "no state"), Reason: r.one("I/O error", "crashed", "booted"), Compute: fleet.DomainSize{Memory: uint64(r.IntN(90) << 20)},
+		Process: fleet.DomainRun{Unit: r.one("", "m.scope"), ID: fleet.Opt[int]{V: 1, OK: r.yes()}, Swapped: fleet.Opt[uint64]{V: uint64(r.IntN(9 << 20)), OK: r.yes()}},
+	}
+	if r.yes() {
+		d.Log = &fleet.QemuLog{Started: r.ago(w, time.Hour), Stopped: r.ago(w, time.Hour), NoData: r.one("", "", "denied")}
+		for range r.IntN(3) {
+			d.Log.Lines = append(d.Log.Lines, fleet.QemuLine{At: r.ago(w, 30*time.Hour), Class: r.one("stop", "signal", "repair", "corrupt", "kvm"), Text: "x", Count: 1 + r.IntN(2)})
+		}
 	}
 	for range r.IntN(3) {
 		d.Disks = append(d.Disks, fleet.DomainDisk{Path: fleet.DiskPath{Disks: []string{r.one("sda", "nvme0n1")}}})
@@ -157,6 +166,19 @@ func (r random) unit(w *world) fleet.Object {
 		u.Lost = []fleet.LostLimit{{Disk: "sda", Limit: fleet.IOLimit{ReadsSec: fleet.Some(uint64(50))}, Unit: "l.scope", At: r.ago(w, time.Hour)}}
 	}
 	return u
+}
+
+func (r random) image() *fleet.KernelImage {
+	if r.IntN(4) == 0 {
+		return nil
+	}
+	return &fleet.KernelImage{Release: "6.1", Image: "/boot/vmlinuz-6.1", Initramfs: r.one("", "/boot/initrd.img-6.1"), Bytes: fleet.Some(uint64(r.IntN(2))), Others: r.IntN(4) > 0}
+}
+
+// bootRecord is a boot that is over, or the one a host is in.
+func (r random) bootRecord(w *world) fleet.Object {
+	host, n := r.one("h1", "h2"), 1+r.IntN(2)
+	return &fleet.BootRecord{Source: "host/" + host, Host: host, ID: boot(n), Begin: r.ago(w, 48*time.Hour), End: r.ago(w, time.Hour), Current: n == 2, Ended: r.one("", fleet.BootCut, fleet.BootCut, fleet.BootShutDown)}
 }
 
 // boot is the id of a boot as the journal writes it.
@@ -245,9 +267,15 @@ func (r random) pod(w *world) fleet.Object {
 func (r random) host(w *world) fleet.Object {
 	h := &fleet.Host{
 		Source: "host/" + r.one("h1", "h2"), Name: r.one("h1", "h2"), Boot: r.ago(w, time.Hour), BootID: r.one("", "6c59b800-2d8d-4da5-92d6-6bbe52792602"),
-		Identity: fleet.HostID{SystemUUID: r.one("", uuid(r.IntN(4)))},
+		Identity: fleet.HostID{SystemUUID: r.one("", uuid(r.IntN(4))), Newest: r.image()},
 		Memory:   fleet.Memory{Total: 100 << 20, Available: fleet.Some(uint64(r.IntN(20) << 20))},
 		Swap:     fleet.Swap{Total: 100, Used: uint64(r.IntN(101)), InBytesSec: r.maybe(float64(r.IntN(9 << 20))), OutBytesSec: r.maybe(float64(r.IntN(9 << 20)))},
+	}
+	if r.yes() {
+		h.Waits = &fleet.Waits{}
+		for i := range r.IntN(5) {
+			h.Waits.Tasks = append(h.Waits.Tasks, fleet.WaitingTask{PID: i, TID: i, Comm: r.one("qemu-kvm", "x"), Wchan: r.one("", "kvm_async_pf_task_wait_schedule"), Since: r.ago(w, time.Minute), Looks: 1 + r.IntN(3)})
+		}
 	}
 	if r.yes() {
 		h.Pressure = &fleet.Pressure{Memory: fleet.Stall{Some60: float64(r.IntN(14)), Full10: float64(r.IntN(22))}}

@@ -8,6 +8,7 @@ func Rules() []Rule {
 		stopRules(), serverRules(), computeRules(), linkRules(),
 		nodeRules(), podRules(), podStartRules(), volumeRules(),
 		heatRules(), smartRules(), counterRules(), filesystemRules(), memoryRules(), domainRules(), unitRules(), kernelRules(), endpointRules(),
+		bootRules(), waitRules(), overcommitRules(),
 	)
 	says := bewares()
 	for i := range all {

@@ -322,6 +322,8 @@ func blank(kind fleet.Kind) fleet.Object {
 		return new(fleet.KernelEvent)
 	case fleet.KindKernelLog:
 		return new(fleet.KernelLog)
+	case fleet.KindBoot:
+		return new(fleet.BootRecord)
 	case fleet.KindDomain:
 		return new(fleet.Domain)
 	case fleet.KindCheck:

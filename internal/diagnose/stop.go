@@ -15,7 +15,7 @@ func stopRules() []Rule {
 		ID: "NOVA-01", Title: "server stopped by nova itself", Kind: fleet.KindServer, Severity: fleet.Serious,
 		Source:   "nova/compute/manager.py _stop_unexpected_shutdown_instance: an admin context without user and project",
 		Explains: append(down, "NOVA-21"),
-		Remedies: []string{"server-start"}, Judge: on(stoppedByNova),
+		Remedies: []string{"server-start"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}}, Judge: on(stoppedByNova),
 	}, {
 		ID: "NOVA-20", Title: "server stopped by a person", Kind: fleet.KindServer, Severity: fleet.Info,
 		Source:   "os-instance-actions: a stop with a user_id",
@@ -100,13 +100,36 @@ func stoppedByNova(s *fleet.Snapshot, v *fleet.Server) Verdict {
 	if !ok || !stop.ByNova() {
 		return Verdict{State: OK}
 	}
-	return Verdict{
+	verdict := Verdict{
 		State:   Bad,
 		Says:    fmt.Sprintf("%s is off: stopped by nova itself at %s, not by a person", v.Name, clock(s, stop.Start)),
 		Because: append(actionEvidence(v, stop), statusEvidence(v)),
-		Missing: []string{whyOff(v)},
 		Since:   stop.Start,
 	}
+	if told := qemuEnd(s, v, stop.Start); len(told) > 0 {
+		verdict.Because = append(verdict.Because, told...)
+	} else {
+		verdict.Missing = []string{whyOff(v)}
+	}
+	return verdict
+}
+
+// qemuEnd is what the qemu of a server that is off wrote at its end, in the ten minutes before Nova noticed.
+func qemuEnd(s *fleet.Snapshot, v *fleet.Server, noticed time.Time) []fleet.Evidence {
+	const before, after = 10 * time.Minute, time.Minute
+	for l := range s.Up(v.Ref()) {
+		d, ok := fleet.Find[*fleet.Domain](s, l.To)
+		if !ok || d.State != "shut off" || d.Log == nil || d.Log.NoData != "" {
+			continue
+		}
+		switch log := d.Log; {
+		case log.Stopped.After(noticed.Add(-before)) && log.Stopped.Before(noticed.Add(after)):
+			return qemuEvidence(d, log.Stopped.Add(-time.Minute))
+		case !log.Started.IsZero() && log.Started.After(log.Stopped) && log.Started.Before(noticed):
+			return []fleet.Evidence{because(d, log.Started, log.File+" on "+d.Host, "started, and no end is written: qemu went with libvirt or with its host")}
+		}
+	}
+	return nil
 }
 
 func stoppedByPerson(s *fleet.Snapshot, v *fleet.Server) Verdict {

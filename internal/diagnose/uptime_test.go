@@ -44,7 +44,7 @@ func FuzzUptime(f *testing.F) {
 func TestWholeDiskOfADevice(t *testing.T) {
 	t.Parallel()
 	for device, want := range map[string]string{
-		"/dev/sda1": "sda", "/dev/sda": "sda", "/dev/vda15": "vda", "/dev/nvme0n1p2": "nvme0n1", "/dev/nvme0n1": "nvme0n1",
+		"/dev/sda1": "sda", "/dev/sda": "sda", "/dev/vda15": "vda", "/dev/nvme0n1p2": "nvme0n1", "/dev/nvme0n1": "nvme0n1", "/dev/nvme1c1n1": "nvme1n1", "/dev/nvme12c3n2p1": "nvme12n2",
 		"/dev/md0": "md0", "/dev/md127p1": "md127", "/dev/mmcblk0p1": "mmcblk0", "/dev/mmcblk1": "mmcblk1",
 		"/dev/nbd0p1": "nbd0", "/dev/nbd15": "nbd15", "/dev/loop7p2": "loop7", "/dev/loop7": "loop7", "/dev/rbd0p1": "rbd0", "/dev/sr0": "sr0",
 		"/dev/mapper/rl-root": "", "/dev/dm-0": "", "nas:/x": "", "": "",

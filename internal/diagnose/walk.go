@@ -134,7 +134,7 @@ func statedBy(kind fleet.Kind) []fleet.Kind {
 		return []fleet.Kind{fleet.KindVolume}
 	case fleet.KindSensor, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap:
 		return []fleet.Kind{fleet.KindDisk, fleet.KindHost}
-	case fleet.KindDisk, fleet.KindKernelLog:
+	case fleet.KindDisk, fleet.KindKernelLog, fleet.KindBoot:
 		return []fleet.Kind{fleet.KindHost}
 	case fleet.KindKernel:
 		return []fleet.Kind{fleet.KindDisk, fleet.KindHost}
@@ -227,6 +227,8 @@ func stated(o fleet.Object) [2]fleet.Link {
 		}
 		l[1] = one(fleet.KindHost, o.Source, o.Host, "its host")[0]
 		return l
+	case *fleet.BootRecord:
+		return one(fleet.KindHost, o.Source, o.Host, "its host")
 	case *fleet.KernelLog:
 		return one(fleet.KindHost, o.Source, o.Host, "its host")
 	case *fleet.KernelEvent:
@@ -256,6 +258,13 @@ func wholeDisk(device string) string {
 	name, ok := strings.CutPrefix(device, "/dev/")
 	if !ok || strings.Contains(name, "/") || strings.HasPrefix(name, "dm-") {
 		return ""
+	}
+	// One of several paths to an NVMe disk: nvme1c0n1 leads to nvme1n1.
+	if path, ok := strings.CutPrefix(name, "nvme"); ok {
+		controller, space, _ := strings.Cut(path, "n")
+		if subsystem, _, ok := strings.Cut(controller, "c"); ok {
+			name = "nvme" + subsystem + "n" + space
+		}
 	}
 	bare := strings.TrimRight(name, "0123456789")
 	// A disk whose own name ends with a number has a p before that of a partition.

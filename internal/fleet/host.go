@@ -24,6 +24,7 @@ type Host struct {
 	Memory   Memory       `json:"memory"`
 	Swap     Swap         `json:"swap"`
 	Pressure *Pressure    `json:"pressure,omitempty"` // nil when the kernel has no PSI
+	Waits    *Waits       `json:"waits,omitempty"`    // nil when tasks could not be looked at
 	Rights   *Rights      `json:"rights,omitempty"`   // nil when not known
 	// Missing says what could not be read here and why, for the pane and for doctor. Each line begins with what it is
 	// about: "load: ", "memory: ", "temperatures: ".
@@ -38,6 +39,8 @@ type HostID struct {
 	SystemUUID string `json:"systemUUID,omitempty"` // DMI product_uuid, root only
 	MachineID  string `json:"machineID,omitempty"`
 	Model      string `json:"model,omitempty"` // DMI vendor and product
+	// Newest is the newest kernel installed; nil where /boot holds none, or cannot be read.
+	Newest *KernelImage `json:"newestKernel,omitempty"`
 }
 
 // Memory is /proc/meminfo in bytes. All of it is zero where that could not be read: no machine has none.

@@ -59,7 +59,7 @@ type KernelLog struct {
 	Source string `json:"source"`
 	Host   string `json:"host"`
 	Reader string `json:"reader,omitempty"` // journalctl or /dev/kmsg; "" when neither can be read
-	// From is when the first line that was read was written; zero when there was none.
+	// From is when the first line was written after which none is missing; zero when there was none.
 	From    time.Time    `json:"from,omitzero"`
 	Boots   []Boot       `json:"boots,omitempty"`   // that the span holds lines of, oldest first
 	Lines   []KernelLine `json:"lines,omitempty"`   // the last ones, oldest first

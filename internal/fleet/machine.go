@@ -19,6 +19,8 @@ func MachineOf(o Object) string {
 		return o.Host
 	case *KernelLog:
 		return o.Host
+	case *BootRecord:
+		return o.Host
 	case *Domain:
 		return o.Host
 	case *Agent:

@@ -29,6 +29,7 @@ const (
 	KindSwap       Kind = "swap"      // a swap area
 	KindKernel     Kind = "kernel"    // what a line of a kernel's log means
 	KindKernelLog  Kind = "kernellog" // the end of a machine's kernel log
+	KindBoot       Kind = "boot"      // a boot of a machine
 	KindDomain     Kind = "domain"    // a libvirt domain
 	KindWorkload   Kind = "workload"  // a Deployment, StatefulSet or DaemonSet
 	KindApp        Kind = "app"       // an Argo CD application

@@ -213,6 +213,7 @@ type Domain struct {
 	Nova    string       `json:"nova,omitempty"` // the name Nova gave its server, for domains of Nova
 	Set     DomainSet    `json:"set"`
 	MACs    []string     `json:"macs,omitempty"`
+	Log     *QemuLog     `json:"log,omitempty"` // nil when qemu never wrote one here
 	Missing []string     `json:"missing,omitempty"`
 }
 

@@ -88,7 +88,7 @@ func coreRules() []rule {
 		{class: fleet.ClassLockup, severity: fleet.Serious, has: "rcu", pattern: re(`rcu: INFO: (rcu_\w+) (?:self-)?detected (?:expedited )?stalls? on CPU`), subject: "$1"},
 
 		{class: fleet.ClassRefcount, severity: fleet.Serious, has: "refcount_t:", pattern: re(`refcount_t: (.+?)\.?$`), cause: "$1"},
-		{class: fleet.ClassOops, severity: fleet.Serious, has: "BUG: ", pattern: re(`^BUG: (unable to handle .+|kernel NULL pointer dereference.*)`), cause: "$1"},
+		{class: fleet.ClassOops, severity: fleet.Serious, has: "BUG: ", pattern: re(`^BUG: (unable to handle .+|kernel NULL pointer dereference.*|Bad (?:page state|page map|rss-counter state)(?: in process \S+)?)`), cause: "$1"},
 		{class: fleet.ClassOops, severity: fleet.Serious, has: "kernel BUG at", pattern: re(`kernel BUG at (\S+?)!?$`), cause: "$1"},
 		{class: fleet.ClassOops, severity: fleet.Serious, has: "general protection", pattern: re(`^(general protection fault\b.*)`), cause: "$1"},
 		{class: fleet.ClassOops, severity: fleet.Serious, has: "Oops:", pattern: re(`^Oops: (.*)`), cause: "$1"},

@@ -31,7 +31,8 @@ type Log struct {
 
 	lines   []fleet.KernelLine // a ring: the oldest is at next when it is full
 	next    int
-	from    time.Time
+	from    time.Time // since when no line is missing
+	gap     bool      // lines were lost after the last one
 	boots   []fleet.Boot
 	dropped int
 }
@@ -71,12 +72,15 @@ func (l *Log) Add(line Line) {
 	}
 }
 
-// Lost notes lines that were overwritten before they could be read.
-func (l *Log) Lost(n uint64) { l.dropped += int(min(n, math.MaxInt32)) }
+// Lost notes lines that nobody could read: what was read without a gap begins anew after them.
+func (l *Log) Lost(n uint64) {
+	l.dropped += int(min(n, math.MaxInt32))
+	l.gap = l.gap || n > 0
+}
 
 func (l *Log) span(line Line) {
-	if l.from.IsZero() || line.At.Before(l.from) {
-		l.from = line.At
+	if l.from.IsZero() || l.gap || line.At.Before(l.from) {
+		l.from, l.gap = line.At, false
 	}
 	if n := len(l.boots); n > 0 && l.boots[n-1].ID == line.Boot {
 		l.boots[n-1].Last = line.At

@@ -149,6 +149,8 @@ func blank(kind fleet.Kind) (fleet.Object, bool) {
 		return new(fleet.KernelEvent), true
 	case fleet.KindKernelLog:
 		return new(fleet.KernelLog), true
+	case fleet.KindBoot:
+		return new(fleet.BootRecord), true
 	case fleet.KindDomain:
 		return new(fleet.Domain), true
 	case fleet.KindDeed:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"strata/internal/fleet"
+	"strata/internal/sh"
 	"strata/sources"
 	"strata/sources/tree"
 )
@@ -25,6 +26,7 @@ const (
 	ScopeSwaps       = "swaps"
 	ScopeKernel      = "kernel"
 	ScopeKernelLogs  = "kernellogs"
+	ScopeBoots       = "boots"
 )
 
 // Config says which machine to watch and how. The zero value is the machine strata runs on.
@@ -40,11 +42,13 @@ type Config struct {
 	Smartctl func(ctx context.Context, args ...string) (stdout []byte, code int, err error)
 	// Statfs is statfs(2) of a mount point. Default the real one, below Root.
 	Statfs func(mount string, into *syscall.Statfs_t) error
+	// Run runs journalctl there to its end, for the boots that are over. Default sh.Run; with a Root there is no default.
+	Run    func(context.Context, sh.Cmd) (sh.Result, error)
 	Wishes *sources.Wishes
 }
 
-// New returns the source "host/NAME" with eight scopes: host, sensors, disks, filesystems, units, swaps, kernel and
-// kernellogs. Each fails alone but the last two, which come from one log.
+// New returns the source "host/NAME" with nine scopes: host, sensors, disks, filesystems, units, swaps, boots, kernel
+// and kernellogs. Each fails alone but the last two, which come from one log.
 func New(c Config) sources.Source {
 	at := tree.Tree(c.Root)
 	if c.Name == "" {
@@ -58,6 +62,9 @@ func New(c Config) sources.Source {
 	}
 	if c.Smartctl == nil && c.Root == "" {
 		c.Smartctl = installedSmartctl
+	}
+	if c.Run == nil && c.Root == "" {
+		c.Run = sh.Run
 	}
 	if c.Statfs == nil {
 		c.Statfs = func(mount string, into *syscall.Statfs_t) error { return syscall.Statfs(at.Path(mount), into) }
@@ -105,6 +112,7 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 	mounts := newMounts(s, notes)
 	units := newUnits(s, notes)
 	swaps := newSwaps(s, notes)
+	boots := newBoots(s, notes)
 	loops := []*loop{
 		{source: s.name, scope: ScopeHost, every: s.conf.Every, look: machine.look},
 		{source: s.name, scope: ScopeSensors, every: s.conf.Every, look: sensors.look, sampled: true},
@@ -112,6 +120,7 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 		{source: s.name, scope: ScopeFilesystems, every: slow, look: mounts.look, wake: make(chan struct{}, 1)},
 		{source: s.name, scope: ScopeUnits, every: s.conf.Every, look: units.look, wake: make(chan struct{}, 1)},
 		{source: s.name, scope: ScopeSwaps, every: s.conf.Every, look: swaps.look, wake: make(chan struct{}, 1)},
+		{source: s.name, scope: ScopeBoots, every: slow, look: boots.look},
 	}
 	var all sync.WaitGroup
 	for _, l := range loops {

@@ -40,6 +40,7 @@ func identify(at tree.Tree, bootID string, n *notes) identity {
 		SystemUUID: strings.ToLower(uuid),
 		MachineID:  at.Word("/etc/machine-id"),
 		Model:      strings.TrimSpace(vendor + " " + product),
+		Newest:     newestKernel(at, n),
 	}
 	return known
 }

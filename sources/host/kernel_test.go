@@ -183,6 +183,31 @@ func TestWithoutRightsThereIsNoLog(t *testing.T) {
 	}
 }
 
+// A journal without a line of the kernel says nothing about it: /dev/kmsg is tried, and without that nothing is covered.
+func TestAnEmptyJournalCoversNothing(t *testing.T) {
+	t.Parallel()
+	w := watchKernel(t, "", program("exec sleep 60"), way{"/dev/kmsg", kmsg(filepath.Join(t.TempDir(), "kmsg"))})
+	w.until("what is missing", func(events []*fleet.KernelEvent, log *fleet.KernelLog, err error) bool {
+		return err == nil && log != nil && log.Reader == "" && len(log.Missing) == 2 && strings.Contains(log.Missing[0], "no line of the kernel") && !log.Covers(time.Now())
+	})
+}
+
+// A journal that was rotated away in between begins where its new lines do.
+func TestARotatedJournalCoversItsOwnLinesOnly(t *testing.T) {
+	t.Parallel()
+	mark := filepath.Join(t.TempDir(), "gone")
+	later := strings.Replace(journalLine, "1764111600500000", "1764115200500000", 1)
+	w := watchKernel(t, "", program(`
+		case "$*" in
+		*--after-cursor=c1*) touch `+mark+`; echo "Failed to seek to cursor: Invalid argument" >&2; exit 1 ;;
+		*) if test -e `+mark+`; then printf '`+later+`\n' 9 "I/O error, dev vda, sector 2"; exec sleep 60; fi; line 1 "I/O error, dev sda, sector 1" ;;
+		esac`))
+	w.until("the span of the new one", func(events []*fleet.KernelEvent, log *fleet.KernelLog, err error) bool {
+		before, after := time.UnixMicro(1764111600500000), time.UnixMicro(1764115200500000)
+		return err == nil && log != nil && len(events) == 1 && !log.Covers(before) && log.Covers(after)
+	})
+}
+
 // ring is a /dev/kmsg: each read is one record, or an error.
 type ring struct {
 	records []any

@@ -23,6 +23,7 @@ type hostReader struct {
 	known  identity
 	knewAt time.Time
 	before moment
+	waits  waits
 }
 
 // moment is what rates are computed from.
@@ -34,7 +35,7 @@ type moment struct {
 }
 
 func newHostReader(s *source, n *notes) *hostReader {
-	return &hostReader{source: s.name, name: s.conf.Name, at: s.at, notes: n}
+	return &hostReader{source: s.name, name: s.conf.Name, at: s.at, notes: n, waits: waits{at: s.at}}
 }
 
 // identityEvery is how often what hardly changes is read again; a new boot id does it at once.
@@ -78,6 +79,7 @@ func (m *hostReader) look(ctx context.Context, now time.Time) (fleet.Facts, erro
 		h.Swap.InBytesSec, h.Swap.OutBytesSec = pages.since(m.before.swap, now.Sub(m.before.at))
 	}
 	m.before = next
+	h.Waits = m.waits.look(now, h)
 	h.Missing = m.notes.all()
 	return fleet.Facts{h}, nil
 }

@@ -25,6 +25,7 @@ type known struct {
 	blocks  map[string][2]uint64 // by target, bytes read and written
 	rates   map[string][2]fleet.Opt[float64]
 	share   fleet.Opt[float64]
+	log     qemuSeen
 }
 
 // life is what tells a domain's definition may have changed: its state, and the process it runs in.
@@ -67,6 +68,7 @@ func (w *watcher) domain(ctx context.Context, now time.Time, d connect.LibvirtDo
 	}
 	k.count(now, d.Stats, active(state))
 	w.fill(o, k, d, run, active(state))
+	o.Log = w.qemuLog(d.Name, &k.log)
 	if o.State == "paused" && len(o.Disks) > 0 {
 		w.blockErrors(ctx, o)
 	}

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"fmt"
 	"math"
 	"time"
 
@@ -15,6 +16,9 @@ const (
 	workerOneDomain = "instance-0000001c"
 	workerTwoDomain = "instance-0000001d"
 )
+
+// computePID is the qemu of compute on openstack-host.
+const computePID = 2417
 
 const gib = 1 << 30
 
@@ -42,11 +46,17 @@ func furnishDomains(machines []*simulated) error {
 		is machine.Domain
 	}{
 		{machineOpenstack, plain(controllerDomain, machine.Controller(), 1, 2301, 22*gib, "52:54:00:6b:3c:01")},
-		{machineOpenstack, plain(computeDomain, machine.Compute(), 2, 2417, 31*gib, "52:54:00:6b:3c:02")},
+		{machineOpenstack, plain(computeDomain, machine.Compute(), 2, computePID, 31*gib, "52:54:00:6b:3c:02")},
 		{machineCompute, worker(workerOneDomain, workerOneID, "k8s-worker-1", "fa:16:3e:41:9a:1c")},
 		{machineCompute, worker(workerTwoDomain, workerTwoID, "k8s-worker-2", "fa:16:3e:41:9a:1d")},
 	} {
 		if err := machines[d.on].Define(d.is); err != nil {
+			return err
+		}
+	}
+	// When openstack-host was cut off, the image of compute was not closed: its next start mended it.
+	for n := range 20 {
+		if err := machines[machineOpenstack].QemuLog(computeDomain, fmt.Sprintf("ERROR cluster %d refcount=0 reference=1", 261182+n)); err != nil {
 			return err
 		}
 	}

@@ -132,6 +132,13 @@ func workOpenstack(s *machine.State, spec machine.Spec, l load, r Relief, noise 
 		Await: 900*time.Microsecond + time.Duration(13*l.flow*float64(time.Millisecond)), Util: 0.06 + 0.66*l.flow,
 	}
 	workGuests(s, l)
+	s.Waiting = nil
+	if l.flow > 0.6 {
+		// Processors of compute wait until a page of it is read back from swap.
+		for n := range 2 {
+			s.Waiting = append(s.Waiting, machine.Waiting{PID: computePID, TID: computePID + 10 + n, Comm: fmt.Sprintf("CPU %d/KVM", n), Wchan: "folio_wait_bit_common"})
+		}
+	}
 	samsung := s.Smart["nvme0n1"]
 	samsung.Celsius = int(disk)
 	if l.hot > 0.9 {
@@ -146,6 +153,10 @@ func workOpenstack(s *machine.State, spec machine.Spec, l load, r Relief, noise 
 func workCompute(s *machine.State, l load, guests int) {
 	n := float64(guests)
 	workWorkers(s, l)
+	s.Waiting = nil
+	if l.flow > 0.65 {
+		s.Waiting = []machine.Waiting{{PID: 1069, TID: 1069, Comm: "nova-compute", Wchan: "kvm_async_pf_task_wait_schedule"}}
+	}
 	s.Busy, s.Steal = 0.02+0.12*n, math.Round(100*(0.01+0.2*l.flow))/100
 	s.Load = [3]float64{loadOf(0.05 + 0.5*n + 3*l.flow*n), loadOf(0.05 + 0.5*n + 2*l.flow*n), loadOf(0.05 + 0.5*n + l.flow*n)}
 	s.Available = uint64(6583-2100*guests) * mib

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -48,6 +49,7 @@ type virt struct {
 	broken  Break
 	copies  []string
 	by      map[string]string // by domain, what was last told to it through virsh
+	logs    []qemuLine        // what is to be written to the logs of qemu
 	files   map[string]bool   // pid files and process folders that are there
 }
 
@@ -152,6 +154,9 @@ func (v *virt) change(d *Domain, how func(*Domain)) {
 		d.ID, d.PID = 0, 0
 		v.run(d, time.Now())
 	case !d.active():
+		if before {
+			v.logEnd(d, time.Now())
+		}
 		d.ID, d.PID = 0, 0
 		for i := range d.Disks {
 			d.Disks[i].Tune, d.Disks[i].Error = nil, ""
@@ -173,6 +178,7 @@ func (v *virt) run(d *Domain, at time.Time) {
 		v.started = map[string]time.Time{}
 	}
 	v.started[d.Name] = at
+	v.logStart(d, at)
 	for i := range d.Disks {
 		disk := &d.Disks[i]
 		disk.read, disk.written = 0, 0
@@ -187,7 +193,7 @@ func (v *virt) reboot() {
 	v.last = 0
 	for _, d := range v.domains {
 		if d.active() {
-			v.change(d, func(d *Domain) { d.State, d.Reason = "shut off", "unknown" })
+			v.change(d, func(d *Domain) { d.State, d.Reason = "shut off", hostGone })
 		}
 	}
 	v.domains = slices.DeleteFunc(v.domains, func(d *Domain) bool { return d.Transient })
@@ -220,7 +226,7 @@ func held(rate float64, limits ...uint64) float64 {
 // gone.
 func (m *Machine) domainFiles() error {
 	m.guestUnits()
-	if err := m.write(); err != nil {
+	if err := errors.Join(m.write(), m.writeQemuLogs()); err != nil {
 		return err
 	}
 	files := map[string]string{}

@@ -42,7 +42,7 @@ func OpenstackHost() (Spec, error) {
 		},
 		Mapped: []string{"rl-root", "rl-swap", "rl-home"},
 		State: State{
-			Up: 122*day + 24*time.Minute, Busy: 0.117, Load: [3]float64{1.32, 1.11, 1.10},
+			Up: 122*day + 24*time.Minute, Past: []PastBoot{{Ran: 37 * day, Off: 3 * time.Minute}, {Ran: 12*day + 5*time.Hour, Off: 90 * time.Second, Cut: true}}, Busy: 0.117, Load: [3]float64{1.32, 1.11, 1.10},
 			Available: 1967443148, Cached: 1862900121, Swapping: Swapping{SwapUsed: 4699927347, SwapIn: 40 * 1024, SwapOut: 24 * 1024},
 			Temps: map[string]float64{
 				"thermal_zone0/temp1": 27.8,
@@ -86,7 +86,7 @@ func KubernetesHost() (Spec, error) {
 		Disks:  []Disk{{Name: "nvme0n1", Model: "Micron_2450_MTFDKBA512TFK", Serial: "2208355B1B54", Bytes: 512110190592, Partitions: 2}},
 		Mapped: []string{"rl-root", "rl-swap"},
 		State: State{
-			Up: 141 * day, Busy: 0.06, Load: [3]float64{0.42, 0.38, 0.35}, Available: 8900 * mib, Cached: 4100 * mib,
+			Up: 141 * day, Past: []PastBoot{{Ran: 203 * day, Off: 4 * time.Minute}}, Busy: 0.06, Load: [3]float64{0.42, 0.38, 0.35}, Available: 8900 * mib, Cached: 4100 * mib,
 			Temps: map[string]float64{
 				"nvme0n1/temp1": 36.85, "nvme0n1/temp2": 36.85,
 				"coretemp.0/temp1": 44, "coretemp.0/temp2": 43, "coretemp.0/temp3": 44,
@@ -106,6 +106,7 @@ func KubernetesHost() (Spec, error) {
 func Compute() Spec {
 	s := guest("compute", "8d0f6c1e-52a7-4c0e-9b64-3f2a7e15c001", 4, 7683*mib+600*1024, 6898*mib)
 	s.State.Up, s.State.Busy, s.State.Load = 3*day+39*time.Minute, 0.02, [3]float64{0.01, 0.02, 0}
+	s.State.Past = []PastBoot{{Ran: 61 * day, Off: 40 * time.Second, Cut: true}, {Ran: 57*day + 9*time.Hour, Off: 35 * time.Second, Cut: true}, {Ran: 52 * time.Minute, Off: 42 * time.Second, Cut: true}}
 	s.State.Available, s.State.Cached = 6583*mib+800*1024, 401*mib
 	return s
 }

@@ -24,7 +24,9 @@ type Machine struct {
 	state   State
 	boot    time.Time
 	boots   int
-	records int // of the kernel's log since boot
+	past    []bootRun
+	waited  map[Waiting]int // how often each began or ended
+	records int             // of the kernel's log since boot
 	counts  counts
 	written map[string]string // what each file holds
 	systemd manager
@@ -50,6 +52,7 @@ func New(dir string, s Spec) (*Machine, error) {
 	m := &Machine{root: dir, spec: s, state: s.State.clone(), written: map[string]string{}}
 	m.moved = sync.NewCond(&m.mu)
 	m.boot = time.Now().Add(-m.state.Up)
+	m.recall()
 	m.counts = newCounts()
 	if len(m.state.Areas) == 0 && s.Swap > 0 {
 		m.state.Areas = []Area{m.swapVolume()}
@@ -123,10 +126,11 @@ func (m *Machine) Run(ctx context.Context) error {
 }
 
 // Reboot starts the machine anew: counters at zero, another boot id, nothing in swap, those areas on that its fstab
-// names, no limits.
+// names, no limits. It is cut off, as by a panic.
 func (m *Machine) Reboot() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.past = append(m.past, bootRun{m.bootID(), m.boot, m.boot.Add(m.state.Up), true})
 	m.boots++
 	m.boot, m.state.Up, m.state.SwapUsed = time.Now(), 0, 0
 	m.counts = newCounts()
@@ -183,6 +187,7 @@ func (s State) clone() State {
 	s.IO = maps.Clone(s.IO)
 	s.Mounts = slices.Clone(s.Mounts)
 	s.Areas = slices.Clone(s.Areas)
+	s.Waiting = slices.Clone(s.Waiting)
 	s.Units = slices.Clone(s.Units)
 	for i := range s.Units {
 		s.Units[i] = s.Units[i].clone()

@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"math"
 	"strings"
@@ -21,6 +20,7 @@ func (m *Machine) write() error {
 		"proc/sys/kernel/random/boot_id": m.bootID() + "\n",
 	}
 	m.unitFiles(files)
+	m.waitFiles(files)
 	for name, s := range m.state.Pressure {
 		// A kernel counts the stalls too; nobody here reads those.
 		files["proc/pressure/"+name] = fmt.Sprintf("some avg10=%.2f avg60=%.2f avg300=0.00 total=0\nfull avg10=%.2f avg60=%.2f avg300=0.00 total=0\n",
@@ -134,10 +134,4 @@ func (m *Machine) mountinfo() string {
 			strings.ReplaceAll(f.Point, " ", `\040`), mode, i+20, f.Type, f.Device, mode)
 	}
 	return b.String()
-}
-
-// bootID is a UUID that differs at each boot and is the same in each run.
-func (m *Machine) bootID() string {
-	h := sha256.Sum256(fmt.Appendf(nil, "%s boot %d", m.spec.Hostname, m.boots))
-	return fmt.Sprintf("%x-%x-%x-%x-%x", h[0:4], h[4:6], h[6:8], h[8:10], h[10:16])
 }

@@ -58,6 +58,8 @@ type State struct {
 	Smart    map[string]*Report // by disk; a disk without one has no SMART
 	Mounts   []Mount
 	Units    []Unit // scopes and services with processes
+	Past     []PastBoot
+	Waiting  []Waiting
 }
 
 // Swapping is the swap of a machine. What is used fills the areas that are on in the order of their priority.

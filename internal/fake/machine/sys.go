@@ -8,6 +8,7 @@ import (
 
 // layout writes what does not change: who the machine is, its chips and its disks.
 func (m *Machine) layout() error {
+	const before = "5.14.0-427.13.1.el9_4.x86_64" // a kernel that is still installed
 	s := &m.spec
 	flags := "fpu vme sse2"
 	if s.Virtual {
@@ -18,19 +19,24 @@ func (m *Machine) layout() error {
 		fmt.Fprintf(&cpuinfo, "processor\t: %d\nflags\t\t: %s\n\n", n, flags)
 	}
 	files := map[string]string{
-		"etc/os-release":                       fmt.Sprintf("NAME=%q\nPRETTY_NAME=%q\n", strings.Fields(s.OS + " Linux")[0], s.OS),
-		"etc/machine-id":                       s.MachineID + "\n",
-		"proc/cpuinfo":                         cpuinfo.String(),
-		"proc/sys/kernel/hostname":             s.Hostname + "\n",
-		"proc/sys/kernel/osrelease":            s.Kernel + "\n",
-		"sys/class/dmi/id/sys_vendor":          s.Vendor + "\n",
-		"sys/class/dmi/id/product_name":        s.Product + "\n",
-		"sys/class/dmi/id/product_uuid":        s.UUID + "\n",
-		"proc/self/status":                     "Name:\tstrata\nUid:\t0\t0\t0\t0\nCapEff:\t000001ffffffffff\nCapAmb:\t0000000000000000\n",
-		"etc/fstab":                            m.fstab(),
-		"proc/sys/vm/swappiness":               "60\n",
-		"sys/fs/cgroup/cgroup.controllers":     "cpuset cpu io memory hugetlb pids rdma misc\n",
-		"sys/fs/cgroup/cgroup.subtree_control": "cpuset cpu io memory pids\n",
+		"etc/os-release":                           fmt.Sprintf("NAME=%q\nPRETTY_NAME=%q\n", strings.Fields(s.OS + " Linux")[0], s.OS),
+		"etc/machine-id":                           s.MachineID + "\n",
+		"proc/cpuinfo":                             cpuinfo.String(),
+		"boot/vmlinuz-" + s.Kernel:                 "",
+		"boot/initramfs-" + s.Kernel + ".img":      "made by dracut",
+		"boot/vmlinuz-" + before:                   "",
+		"boot/initramfs-" + before + ".img":        "made by dracut",
+		"lib/modules/" + s.Kernel + "/modules.dep": "",
+		"proc/sys/kernel/hostname":                 s.Hostname + "\n",
+		"proc/sys/kernel/osrelease":                s.Kernel + "\n",
+		"sys/class/dmi/id/sys_vendor":              s.Vendor + "\n",
+		"sys/class/dmi/id/product_name":            s.Product + "\n",
+		"sys/class/dmi/id/product_uuid":            s.UUID + "\n",
+		"proc/self/status":                         "Name:\tstrata\nUid:\t0\t0\t0\t0\nCapEff:\t000001ffffffffff\nCapAmb:\t0000000000000000\n",
+		"etc/fstab":                                m.fstab(),
+		"proc/sys/vm/swappiness":                   "60\n",
+		"sys/fs/cgroup/cgroup.controllers":         "cpuset cpu io memory hugetlb pids rdma misc\n",
+		"sys/fs/cgroup/cgroup.subtree_control":     "cpuset cpu io memory pids\n",
 	}
 	var links [][2]string
 	for i := range s.Disks {

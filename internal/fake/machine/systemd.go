@@ -307,7 +307,7 @@ func parseProperty(text string) (p property, err error) {
 	return p, err
 }
 
-// journalctl prints the lines of a unit (-u UNIT), or all for _PID=1, since --since=@SECONDS, at most -n of them.
+// journalctl tells of the boots (--list-boots, --boot=ID), or prints the lines of a unit (-u UNIT), or all for _PID=1, since --since=@SECONDS, at most -n of them.
 func (m *Machine) journalctl(args []string) (stdout, stderr []byte, code int, err error) {
 	unit, since, most := "", int64(0), 10
 	for i, a := range args {
@@ -323,6 +323,14 @@ func (m *Machine) journalctl(args []string) (stdout, stderr []byte, code int, er
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for _, a := range args {
+		if a == "--list-boots" {
+			return m.listBoots(), nil, 0, nil
+		}
+		if id, ok := strings.CutPrefix(a, "--boot="); ok {
+			return m.bootTail(id), nil, 0, nil
+		}
+	}
 	var lines []string
 	for _, e := range m.systemd.journal {
 		if (unit == "" || e.unit == unit) && e.at.Unix() >= since {
