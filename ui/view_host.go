@@ -9,7 +9,7 @@ import (
 	"strata/internal/fleet"
 )
 
-var hostSystems = []string{"host"}
+var hostSystems = []string{"host", "prometheus"}
 
 func temperaturesView() *view {
 	return &view{
@@ -219,7 +219,7 @@ func hostsView() *view {
 			{title: "host", width: 12, grow: 2, search: true, cell: of(func(_ *scene, h *fleet.Host) cell { return cell{h.Name, plain} }), key: text(func(h *fleet.Host) string { return h.Name })},
 			{title: "state", width: 12, grow: 1, search: true, flash: true, cell: health},
 			{title: "cpu", width: 5, right: true, drop: 4, cell: of(func(_ *scene, h *fleet.Host) cell { return cell{percent(h.Busy), dim} }), key: number(func(h *fleet.Host) float64 { return -h.Busy.Or(0) })},
-			{title: "load", width: 5, right: true, drop: 3, cell: of(func(_ *scene, h *fleet.Host) cell { return cell{fmt.Sprintf("%.1f", h.Load[0]), dim} }), key: number(func(h *fleet.Host) float64 { return -h.Load[0] })},
+			{title: "load", width: 5, right: true, drop: 3, cell: of(hostLoad), key: number(func(h *fleet.Host) float64 { return -h.Load[0] })},
 			{title: "mem free", width: 8, right: true, cell: of(hostFree), key: number(func(h *fleet.Host) float64 { return float64(h.Memory.Available.Or(0)) })},
 			{title: "swap", width: 13, right: true, drop: 2, cell: of(hostSwap), key: number(func(h *fleet.Host) float64 { return -float64(h.Swap.Used) })},
 			{title: "si/so", width: 11, right: true, drop: 6, cell: of(hostSwapping)},
@@ -231,8 +231,25 @@ func hostsView() *view {
 			})},
 			{title: "up", width: 6, right: true, drop: 1, cell: of(func(c *scene, h *fleet.Host) cell { return cell{coarse(h.Boot, c.now()), dim} }), key: number(func(h *fleet.Host) float64 { return -float64(h.Boot.Unix()) })},
 			{title: "kernel", width: 18, drop: 8, search: true, cell: of(func(_ *scene, h *fleet.Host) cell { return cell{h.Identity.Kernel, dim} })},
+			{title: "seen by", width: 16, drop: 9, idle: true, search: true, cell: of(func(_ *scene, h *fleet.Host) cell { return cell{seenBy(h), dim} })},
+			{title: "says", width: 16, grow: 2, drop: 5, idle: true, search: true, cell: of(func(_ *scene, h *fleet.Host) cell { return cell{h.Lost, badInk} })},
 		},
 	}
+}
+
+// seenBy is the source of a host that strata does not read itself.
+func seenBy(h *fleet.Host) string {
+	if strings.HasPrefix(h.Source, fleet.FleetSource) {
+		return h.Source
+	}
+	return ""
+}
+
+func hostLoad(_ *scene, h *fleet.Host) cell {
+	if !h.LoadKnown() {
+		return cell{"—", dim}
+	}
+	return cell{fmt.Sprintf("%.1f", h.Load[0]), dim}
 }
 
 func hostFree(_ *scene, h *fleet.Host) cell {
@@ -243,6 +260,9 @@ func hostFree(_ *scene, h *fleet.Host) cell {
 }
 
 func hostSwap(_ *scene, h *fleet.Host) cell {
+	if !h.SwapKnown() {
+		return cell{"—", dim}
+	}
 	if h.Swap.Total == 0 {
 		return cell{"none", dim}
 	}

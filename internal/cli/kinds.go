@@ -40,6 +40,7 @@ func kindTable() []kindWord {
 		{fleet.KindKernel, []string{"kernel", "kernelevents"}},
 		{fleet.KindKernelLog, []string{"kernellogs", "kernellog", "dmesg"}},
 		{fleet.KindDomain, []string{"domains", "domain", "vms", "vm"}},
+		{fleet.KindAlert, []string{"alerts", "alert"}},
 		{fleet.KindDeed, []string{"deeds", "deed"}},
 	}
 }

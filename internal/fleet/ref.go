@@ -37,7 +37,8 @@ const (
 	KindFlavor     Kind = "flavor"
 	KindAgent      Kind = "agent" // strata on another machine
 	KindFinding    Kind = "finding"
-	KindDeed       Kind = "deed" // a line of strata's own audit log
+	KindAlert      Kind = "alert" // an alert of Alertmanager
+	KindDeed       Kind = "deed"  // a line of strata's own audit log
 )
 
 // Scope is the word that scopes of a kind begin with ("pods/default").
@@ -77,6 +78,19 @@ func (r Ref) Compare(o Ref) int {
 		return strings.Compare(r.Source, o.Source)
 	}
 	return strings.Compare(r.Name, o.Name)
+}
+
+// FleetSource begins the names of sources that watch many machines through one system ("prometheus/home"). All other
+// sources of machines watch one each.
+const FleetSource = "prometheus/"
+
+// OfHost names a thing of a machine: by its own name in a source of that machine only, behind the machine's name in one
+// of many machines.
+func OfHost(kind Kind, source, host, name string) Ref {
+	if strings.HasPrefix(source, FleetSource) {
+		name = host + "/" + name
+	}
+	return Ref{kind, source, name}
 }
 
 // Object is one thing seen. It never changes once it was put into a Store: a source makes a new value instead, and
