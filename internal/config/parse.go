@@ -24,10 +24,12 @@ type file struct {
 		Sudo  bool     `yaml:"sudo"`
 		Allow []string `yaml:"allow"`
 	} `yaml:"hosts"`
-	Poll struct {
-		OpenStack *string `yaml:"openstack"`
-		Host      *string `yaml:"host"`
-		Smart     *string `yaml:"smart"`
+	Prometheus oneOrMany `yaml:"prometheus"`
+	Poll       struct {
+		OpenStack  *string `yaml:"openstack"`
+		Host       *string `yaml:"host"`
+		Smart      *string `yaml:"smart"`
+		Prometheus *string `yaml:"prometheus"`
 	} `yaml:"poll"`
 	UI struct {
 		ASCII *bool `yaml:"ascii"`
@@ -76,6 +78,7 @@ func Parse(name string, text []byte, c Config) (got Config, err error) {
 		{"$.poll.openstack", f.Poll.OpenStack, LeastOpenStack, &c.Poll.OpenStack},
 		{"$.poll.host", f.Poll.Host, leastHost, &c.Poll.Host},
 		{"$.poll.smart", f.Poll.Smart, leastSmart, &c.Poll.Smart},
+		{"$.poll.prometheus", f.Poll.Prometheus, leastPrometheus, &c.Poll.Prometheus},
 	} {
 		if d.text == nil {
 			continue
@@ -102,6 +105,9 @@ func Parse(name string, text []byte, c Config) (got Config, err error) {
 			return Config{}, faultAt(name, text, at, fmt.Sprintf("there are two hosts %q", h.Name))
 		}
 		c.Hosts = append(c.Hosts, host)
+	}
+	if c.Prometheus, err = f.Prometheus.take(name, text); err != nil {
+		return Config{}, err
 	}
 	if p := f.Audit.Path; p != nil {
 		if !filepath.IsAbs(*p) {
