@@ -59,20 +59,18 @@ func call(ctx context.Context, a *asker, now time.Time, before *roster) (*roster
 	if err := a.ask(ctx, of("node_uname_info", "", labels...), add(now)); err != nil {
 		return nil, err
 	}
-	down := r.down(targets, before)
-	unknown := slices.ContainsFunc(down, func(t target) bool { return before == nil || before.machines[t.instance] == nil })
-	if before == nil && unknown {
-		// Nobody has seen them yet: what they said before they went down.
+	if before == nil && slices.ContainsFunc(targets, func(t target) bool { return !t.up && r.machines[t.instance] == nil }) {
+		// Nobody here has seen them yet: what they said before they went down.
 		past := query{"max by (instance, " + strings.Join(labels, ", ") + ") (last_over_time(node_uname_info" + remembered + "))", append([]string{"instance"}, labels...)}
-		known := r.machines
+		now := r.machines
 		r.machines = map[string]*machine{}
 		if err := a.ask(ctx, past, add(time.Time{})); err != nil {
 			return nil, err
 		}
 		before = &roster{machines: r.machines, jobs: r.jobs}
-		r.machines = known
-		down = r.down(targets, before)
+		r.machines = now
 	}
+	down := r.down(targets, before)
 	r.keep(down, before)
 	r.name()
 	return r, nil
