@@ -1,7 +1,7 @@
 # `make` lists the targets; `make check` is what CI runs.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help build test check bench fuzz demo lab-openstack lab-kube lab-host
+.PHONY: help build test check bench fuzz demo lab-openstack lab-kube lab-host lab-prometheus
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -31,3 +31,6 @@ lab-kube: ## a real kube-apiserver on the loopback, strata run against it (about
 
 lab-host: ## a machine with systemd, drives, swap and libvirt in QEMU, strata run inside (about half an hour, root, Debian)
 	lab/host/check.sh
+
+lab-prometheus: ## a real Prometheus, Alertmanager and node_exporters on the loopback, strata run against them (about 4 minutes, root, Debian)
+	lab/prometheus/check.sh

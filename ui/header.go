@@ -220,6 +220,8 @@ func short(source string) string {
 		return "nova:" + clean(name)
 	case "kube":
 		return "kube:" + clean(name)
+	case "prometheus":
+		return "prometheus:" + clean(name)
 	}
 	return clean(or(name, kind))
 }

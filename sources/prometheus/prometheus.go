@@ -88,19 +88,7 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 		return err
 	}
 	defer client.Close()
-	asks := func() *asker { return newAsker(client, s.o.Patience) }
-	hosts, sensors, disks, files, domains := asks(), asks(), asks(), asks(), asks()
-	w := &watch{source: s, roll: asks(), see: oneByOne(see), scopes: []*scope{
-		{name: ScopeHosts, asker: hosts, look: (&hostLook{source: s.name, ask: hosts}).look},
-		{name: ScopeSensors, asker: sensors, look: (&sensorLook{source: s.name, ask: sensors}).look, sampled: true},
-		{name: ScopeDisks, asker: disks, look: (&diskLook{source: s.name, ask: disks, ledger: s.ledger}).look},
-		{name: ScopeFilesystems, asker: files, look: (&fileLook{source: s.name, ask: files, ledger: s.ledger}).look, slow: true},
-		{name: ScopeDomains, asker: domains, look: (&domainLook{source: s.name, ask: domains}).look},
-	}}
-	if s.at.Alertmanager != "" {
-		alerts := asks()
-		w.scopes = append(w.scopes, &scope{name: ScopeAlerts, asker: alerts, look: (&alertLook{source: s.name, ask: alerts}).look})
-	}
+	w := s.watch(client, see)
 	wake := s.o.Wishes.Wake(s.name)
 	for round := 0; ; round++ {
 		timer := time.NewTimer(w.round(ctx, round))
@@ -117,6 +105,24 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// watch makes what one run of Watch needs.
+func (s *source) watch(client *connect.PrometheusReading, see func(fleet.Observation)) *watch {
+	asks := func() *asker { return newAsker(client, s.o.Patience) }
+	hosts, sensors, disks, files, domains := asks(), asks(), asks(), asks(), asks()
+	w := &watch{source: s, roll: asks(), see: oneByOne(see), scopes: []*scope{
+		{name: ScopeHosts, asker: hosts, look: (&hostLook{source: s.name, ask: hosts}).look},
+		{name: ScopeSensors, asker: sensors, look: (&sensorLook{source: s.name, ask: sensors}).look, sampled: true},
+		{name: ScopeDisks, asker: disks, look: (&diskLook{source: s.name, ask: disks, ledger: s.ledger}).look},
+		{name: ScopeFilesystems, asker: files, look: (&fileLook{source: s.name, ask: files, ledger: s.ledger}).look, slow: true},
+		{name: ScopeDomains, asker: domains, look: (&domainLook{source: s.name, ask: domains}).look},
+	}}
+	if s.at.Alertmanager != "" {
+		alerts := asks()
+		w.scopes = append(w.scopes, &scope{name: ScopeAlerts, asker: alerts, look: (&alertLook{source: s.name, ask: alerts}).look})
+	}
+	return w
 }
 
 // watch is one run of Watch.
@@ -238,19 +244,19 @@ func blank(o fleet.Object, why string) fleet.Object {
 	switch o := o.(type) {
 	case *fleet.Sensor:
 		b := *o
-		b.Celsius, b.Alarm, b.NoData = fleet.Opt[float64]{}, false, why
+		b.Celsius, b.Alarm, b.NoData = fleet.Opt[float64]{}, false, "lost: "+why
 		return &b
 	case *fleet.Disk:
 		b := *o
-		b.IO, b.Smart, b.Counters, b.Missing = fleet.DiskIO{}, nil, nil, []string{why}
+		b.IO, b.Smart, b.Counters, b.Missing = fleet.DiskIO{}, nil, nil, []string{"lost: " + why}
 		return &b
 	case *fleet.Filesystem:
 		b := *o
-		b.Total, b.Used, b.Available, b.InodesTotal, b.InodesFree, b.Counters, b.NoData = 0, 0, 0, 0, 0, nil, why
+		b.Total, b.Used, b.Available, b.InodesTotal, b.InodesFree, b.Counters, b.NoData = 0, 0, 0, 0, 0, nil, "lost: "+why
 		return &b
 	case *fleet.Domain:
 		b := *o
-		b.State, b.Reason, b.Process, b.Missing = "not seen", "", fleet.DomainRun{}, []string{why}
+		b.State, b.Reason, b.Process, b.Missing = "not seen", "", fleet.DomainRun{}, []string{"lost: " + why}
 		b.Disks = nil
 		return &b
 	}
