@@ -163,7 +163,9 @@ type Sensor struct {
 }
 
 // Ref of a sensor is its name on the host.
-func (s *Sensor) Ref() Ref { return OfHost(KindSensor, s.Source, s.Host, s.Name) }
+func (s *Sensor) Ref() Ref { return s.place().ref() }
+
+func (s *Sensor) place() place { return place{KindSensor, s.Source, s.Host, s.Name} }
 
 // Health compares the reading with the sensor's own limits only.
 func (s *Sensor) Health() Health {
@@ -237,7 +239,9 @@ type Smart struct {
 }
 
 // Ref of a disk is its kernel name on its host.
-func (d *Disk) Ref() Ref { return OfHost(KindDisk, d.Source, d.Host, d.Name) }
+func (d *Disk) Ref() Ref { return d.place().ref() }
+
+func (d *Disk) place() place { return place{KindDisk, d.Source, d.Host, d.Name} }
 
 // Counter returns the counter of that name.
 func (d *Disk) Counter(name string) (Counter, bool) {
@@ -291,7 +295,9 @@ type Filesystem struct {
 }
 
 // Ref of a filesystem is its mount point.
-func (f *Filesystem) Ref() Ref { return OfHost(KindFilesystem, f.Source, f.Host, f.Mount) }
+func (f *Filesystem) Ref() Ref { return f.place().ref() }
+
+func (f *Filesystem) place() place { return place{KindFilesystem, f.Source, f.Host, f.Mount} }
 
 // MarshalJSON writes null for figures that are not there.
 func (f *Filesystem) MarshalJSON() ([]byte, error) {

@@ -13,24 +13,42 @@ import (
 	"strata/internal/connect"
 )
 
-// largestAnswer is how much of an answer is read.
-const largestAnswer = 128 << 20
+// largestAnswer is how much of an answer is read, largestKept how much room is kept for the next.
+const (
+	largestAnswer = 128 << 20
+	largestKept   = 32 << 20
+)
 
 // errLarge is an answer that has no end.
 var errLarge = fmt.Errorf("the answer is larger than %d MB", largestAnswer>>20)
 
-// asker asks one question after the other and keeps what they have in common: the room for the answer, and the label
-// values, of which most come again in each answer.
-type asker struct {
+// desk is what all askers share: the client, and room for as many answers as there may be at a time. Prometheus has other
+// readers, and each answer takes megabytes.
+type desk struct {
 	client   *connect.PrometheusReading
 	patience time.Duration // for one question
+	rooms    chan *bytes.Buffer
+}
 
-	room     bytes.Buffer
+// atOnce is how many questions there are at a time.
+const atOnce = 2
+
+func newDesk(c *connect.PrometheusReading, patience time.Duration) *desk {
+	d := &desk{client: c, patience: patience, rooms: make(chan *bytes.Buffer, atOnce)}
+	for range atOnce {
+		d.rooms <- &bytes.Buffer{}
+	}
+	return d
+}
+
+// asker asks one question after the other, and keeps the label values, of which most come again in each answer.
+type asker struct {
+	*desk
 	now, old map[string]string
 }
 
-func newAsker(c *connect.PrometheusReading, patience time.Duration) *asker {
-	return &asker{client: c, patience: patience, now: map[string]string{}, old: map[string]string{}}
+func newAsker(d *desk) *asker {
+	return &asker{desk: d, now: map[string]string{}, old: map[string]string{}}
 }
 
 // next forgets the values that did not come again since the last time.
@@ -96,12 +114,24 @@ func by(gather, function, metric, matchers string, labels []string) query {
 
 // ask gives each sample of the answer, with the values of the query's labels.
 func (a *asker) ask(ctx context.Context, q query, each func(labels []string, v float64)) error {
+	var room *bytes.Buffer
+	select {
+	case room = <-a.rooms:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() {
+		if room.Cap() > largestKept {
+			room = &bytes.Buffer{} // an odd answer must not be held for ever
+		}
+		a.rooms <- room
+	}()
 	ctx, done := context.WithTimeout(ctx, a.patience)
 	defer done()
 	values := make([]string, len(q.labels))
-	err := a.client.Ask(ctx, false, "api/v1/query", url.Values{"query": {q.expr}}, func(body io.Reader) error {
-		a.room.Reset()
-		n, err := a.room.ReadFrom(io.LimitReader(body, largestAnswer+1))
+	return a.client.Ask(ctx, false, "api/v1/query", url.Values{"query": {q.expr}}, func(body io.Reader) error {
+		room.Reset()
+		n, err := room.ReadFrom(io.LimitReader(body, largestAnswer+1))
 		switch {
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			return errCut
@@ -110,15 +140,11 @@ func (a *asker) ask(ctx context.Context, q query, each func(labels []string, v f
 		case n > largestAnswer:
 			return errLarge
 		}
-		return vector(a.room.Bytes(), q.labels, func(labels [][]byte, v float64) {
+		return vector(room.Bytes(), q.labels, func(labels [][]byte, v float64) {
 			for i, l := range labels {
 				values[i] = a.intern(l)
 			}
 			each(values, v)
 		})
 	})
-	if a.room.Cap() > 32<<20 {
-		a.room = bytes.Buffer{} // an odd answer must not be held for ever
-	}
-	return err
 }

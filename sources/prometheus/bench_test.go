@@ -36,7 +36,7 @@ func BenchmarkAnswer5000(b *testing.B) {
 		text = fmt.Appendf(text, `{"metric":{"chip":"platform_coretemp_0","instance":"10.0.%d.%d:9100","sensor":"temp%d"},"value":[1751267000.123,"%d"]},`, i/6>>8, i/6&255, i%6, 40+i%20)
 	}
 	text = append(text[:len(text)-1], `]}}`...)
-	a := newAsker(nil, 0)
+	a := newAsker(nil)
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -109,7 +109,8 @@ func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
 
 // watch makes what one run of Watch needs.
 func (s *source) watch(client *connect.PrometheusReading, see func(fleet.Observation)) *watch {
-	asks := func() *asker { return newAsker(client, s.o.Patience) }
+	d := newDesk(client, s.o.Patience)
+	asks := func() *asker { return newAsker(d) }
 	hosts, sensors, disks, files, domains := asks(), asks(), asks(), asks(), asks()
 	w := &watch{source: s, roll: asks(), see: oneByOne(see), scopes: []*scope{
 		{name: ScopeHosts, asker: hosts, look: (&hostLook{source: s.name, ask: hosts}).look},

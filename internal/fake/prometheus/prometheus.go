@@ -54,6 +54,7 @@ type Server struct {
 	fault       nova.Fault
 	user, token string // "user:password"
 	asked       []string
+	answers     map[string][]byte // by query
 }
 
 // Start starts a Prometheus that watches n machines.
@@ -91,7 +92,7 @@ func (s *Server) Quiet() { s.web.CloseClientConnections() }
 func (s *Server) Change(how func(all []*Machine) []*Machine) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.machines = how(s.machines)
+	s.machines, s.answers = how(s.machines), nil
 }
 
 // SetAlerts says what Alertmanager has.
