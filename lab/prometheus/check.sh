@@ -59,7 +59,7 @@ near() { # NAME WANT GOT SHARE: passes when they differ by less than that share 
 	fi
 }
 
-meminfo() { awk -v key="$1:" '$1 == key {printf "%d", $2 * 1024}' /proc/meminfo; }
+meminfo() { awk -v key="$1:" '$1 == key {printf "%.0f", $2 * 1024}' /proc/meminfo; }
 
 looks() {
 	local all
