@@ -1,7 +1,7 @@
 # `make` lists the targets; `make check` is what CI runs.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help build test check bench fuzz demo lab-openstack lab-kube lab-host lab-hosts
+.PHONY: help build test check bench fuzz demo lab-openstack lab-kube lab-host lab-hosts lab-prometheus
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -34,3 +34,6 @@ lab-host: ## a machine with systemd, drives, swap and libvirt in QEMU, strata ru
 
 lab-hosts: ## fifty machines behind one sshd in a network namespace, watched at once (about five minutes, root, openssh-server)
 	lab/hosts/check.sh
+
+lab-prometheus: ## a real Prometheus, Alertmanager and node_exporters on the loopback, strata run against them (about 4 minutes, root, Debian)
+	lab/prometheus/check.sh

@@ -5,6 +5,7 @@ package actions
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"strata/internal/connect"
@@ -127,9 +128,18 @@ func found[T fleet.Object](s *fleet.Snapshot, p *Plan, called string) (T, bool) 
 		p.Refused = append(p.Refused, "no such "+called+" is seen in "+r.Source)
 		return o, false
 	}
+	p.Refused = append(p.Refused, onlyTold(r)...)
 	p.Now = o.Health().Word
 	p.Against = append(append(p.Against, old(s, r)...), against(s, p.Action)...)
 	return o, true
+}
+
+// onlyTold refuses to act on what is seen through another's eyes only.
+func onlyTold(r fleet.Ref) []string {
+	if strings.HasPrefix(r.Source, fleet.FleetSource) {
+		return []string{"it is seen through Prometheus, which only tells: name its machine under hosts in the configuration"}
+	}
+	return nil
 }
 
 // old says that what is known of an object is not what is, when its source has been failing.

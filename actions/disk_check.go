@@ -32,7 +32,7 @@ func (a CheckDisk) Plan(s *fleet.Snapshot) Plan {
 		return p
 	}
 	p.Effects = []string{"reads the tables of the whole image; nothing is changed"}
-	p.Refused = refuseImage(d, a.File, "checked")
+	p.Refused = append(p.Refused, refuseImage(d, a.File, "checked")...)
 	return p
 }
 

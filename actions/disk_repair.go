@@ -53,7 +53,7 @@ func (a RepairDisk) Plan(s *fleet.Snapshot) Plan {
 		"then qemu-img writes to the tables of the image: what it cannot make fit together it drops",
 		"the copy stays until somebody removes it",
 	}
-	p.Refused = refuseImage(d, a.File, "repaired")
+	p.Refused = append(p.Refused, refuseImage(d, a.File, "repaired")...)
 	p.Against = append(ofNova(d, "do not let nova start it meanwhile: lock it (openstack server lock)"), p.Against...)
 	return p
 }

@@ -89,12 +89,12 @@ func hostOf(s *fleet.Snapshot, source string) *fleet.Host {
 	return nil
 }
 
-// noHost refuses a machine that its source does not see: all swap of a source must not be turned under another name.
+// noHost refuses a machine that its source does not see, or only hears of: all swap of a source must not be turned under another name.
 func noHost(s *fleet.Snapshot, target fleet.Ref) []string {
 	if _, ok := s.Get(target); !ok {
 		return []string{"no such host is seen in " + target.Source}
 	}
-	return nil
+	return onlyTold(target)
 }
 
 // swapState is areas in words, for Plan.Now.

@@ -47,6 +47,7 @@ func (a Swappiness) Plan(s *fleet.Snapshot) Plan {
 		p.Refused = noHost(s, a.Target())
 		return p
 	}
+	p.Refused = onlyTold(a.Target())
 	p.Now = swappinessNow(h)
 	p.Effects = []string{"the kernel swaps less the lower it is; at 0 only when memory is nearly gone, at 100 it swaps as willingly as it drops files"}
 	switch a.Keep {

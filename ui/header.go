@@ -108,6 +108,7 @@ func layers(c *scene) (out []layer) {
 		{"hosts", "host", []fleet.Kind{fleet.KindHost, fleet.KindFilesystem}},
 		{"heat", "", []fleet.Kind{fleet.KindSensor}},
 		{"disks", "", []fleet.Kind{fleet.KindDisk}},
+		{"alerts", "", []fleet.Kind{fleet.KindAlert}},
 	} {
 		var t fleet.Tally
 		stale, failing := false, false
@@ -219,6 +220,8 @@ func short(source string) string {
 		return "nova:" + clean(name)
 	case "kube":
 		return "kube:" + clean(name)
+	case "prometheus":
+		return "prometheus:" + clean(name)
 	}
 	return clean(or(name, kind))
 }

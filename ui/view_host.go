@@ -9,7 +9,7 @@ import (
 	"strata/internal/fleet"
 )
 
-var hostSystems = []string{"host"}
+var hostSystems = []string{"host", "prometheus"}
 
 func temperaturesView() *view {
 	return &view{
@@ -209,6 +209,14 @@ func diskWear(_ *scene, d *fleet.Disk) cell {
 		return cell{}
 	}
 	return cell{strconv.Itoa(d.Smart.UsedPct.V) + " %", dim}
+}
+
+// seenBy is the source of a host that strata does not read itself.
+func seenBy(h *fleet.Host) string {
+	if strings.HasPrefix(h.Source, fleet.FleetSource) {
+		return h.Source
+	}
+	return ""
 }
 
 func filesystemsView() *view {

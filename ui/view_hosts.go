@@ -38,6 +38,8 @@ func hostsView() *view {
 				return cell{fine(a.CPU) + " " + bytesOf(float64(a.RSS.V)), dim}
 			})},
 			{title: "kernel", width: 18, drop: 13, search: true, cell: host(func(_ *scene, h *fleet.Host) cell { return cell{h.Identity.Kernel, dim} })},
+			{title: "seen by", width: 16, drop: 14, idle: true, search: true, cell: host(func(_ *scene, h *fleet.Host) cell { return cell{seenBy(h), dim} })},
+			{title: "says", width: 16, grow: 2, drop: 5, idle: true, search: true, cell: host(func(_ *scene, h *fleet.Host) cell { return cell{h.Lost, badInk} })},
 		},
 	}
 }

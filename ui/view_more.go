@@ -13,7 +13,7 @@ func findingsView() *view {
 		name: "findings", title: "Findings", kinds: []fleet.Kind{fleet.KindFinding}, list: rootFindings, empty: "nothing found: all layers quiet",
 		count: func(c *scene) string {
 			n := len(rootFindings(c.s))
-			return itoa(n) + " " + plural("cause", n)
+			return itoa(n) + " " + plural("cause", n) + alertsBeside(c.s)
 		},
 		columns: []column{
 			{title: "what", width: 30, grow: 6, search: true, cell: of(func(_ *scene, f *fleet.Finding) cell { return cell{f.Says, plain} })},
@@ -157,6 +157,6 @@ func views() []*view {
 		podsView(), nodesView(), volumesView(), servicesView(), sourcesView(), agentsView(),
 		unitsView(), swapView(),
 		flavorsView(), vmsView(),
-		workloadsView(), appsView(), kernelView(), dmesgView(), checksView(), bootsView(),
+		workloadsView(), appsView(), kernelView(), dmesgView(), checksView(), bootsView(), alertsView(),
 	}
 }

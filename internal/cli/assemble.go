@@ -21,6 +21,7 @@ import (
 	"strata/sources/kube"
 	"strata/sources/libvirt"
 	"strata/sources/openstack"
+	"strata/sources/prometheus"
 )
 
 // places are where the layers are looked for. The demo has its own.
@@ -31,6 +32,7 @@ type places struct {
 	libvirts  []connect.LibvirtAt
 	machines  []connect.Machine // that may be acted on
 	remotes   []connect.Remote
+	fleets    []connect.Prometheus
 	name      string                      // of this machine
 	checks    map[string][]fleet.Endpoint // by the name of the machine that dials
 	simulated bool                        // nothing here is real
@@ -39,7 +41,7 @@ type places struct {
 
 // here looks where the tools of each layer look, with this process' environment, and at this machine.
 func here(c config.Config, noHost bool) places {
-	p := places{openstack: connect.SearchHere(c.Clouds...), kube: connect.KubeSearchHere(c.Contexts...), remotes: remotes(c), name: host.Name("")}
+	p := places{openstack: connect.SearchHere(c.Clouds...), kube: connect.KubeSearchHere(c.Contexts...), remotes: remotes(c), fleets: connect.Prometheuses(c.Prometheus), name: host.Name("")}
 	p.checks = map[string][]fleet.Endpoint{}
 	for _, one := range c.Checks {
 		from := cmp.Or(one.From, p.name)
@@ -75,6 +77,7 @@ type assembly struct {
 	machines []connect.Machine
 	remotes  []connect.Remote
 	libvirts []connect.LibvirtAt
+	fleets   []connect.Prometheus
 	sources  []sources.Source
 	awaited  []awaited
 	absent   []fleet.Observation // layers that were looked for and are not there
@@ -111,6 +114,12 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 			a.add(libvirt.New(libvirt.Config{LibvirtAt: l, Wishes: a.wishes}), libvirt.Scope)
 		}
 	}
+	if wanted(append(fleetKinds(), fleet.KindAlert)...) {
+		for _, f := range at.fleets {
+			a.fleets = append(a.fleets, f)
+			a.add(prometheus.New(f, prometheus.Options{Every: c.Poll.Prometheus, Agent: userAgent(), Wishes: a.wishes}), prometheus.Scopes(f)...)
+		}
+	}
 	if wanted(fleet.KindDeed) {
 		a.add(audit.New(c.Audit.Path, 0), audit.Scope)
 	}
@@ -131,6 +140,11 @@ func hostScopes() []string {
 		host.ScopeHost, host.ScopeSensors, host.ScopeDisks, host.ScopeFilesystems, host.ScopeUnits, host.ScopeSwaps,
 		host.ScopeKernel, host.ScopeKernelLogs, host.ScopeBoots,
 	}
+}
+
+// fleetKinds are what a Prometheus tells of machines.
+func fleetKinds() []fleet.Kind {
+	return []fleet.Kind{fleet.KindHost, fleet.KindSensor, fleet.KindDisk, fleet.KindFilesystem, fleet.KindDomain}
 }
 
 func machineKinds() []fleet.Kind { return append(hostKinds(), fleet.KindDomain, fleet.KindCheck) }
@@ -208,7 +222,11 @@ func (a *assembly) run(ctx context.Context) error {
 		o.At = time.Now()
 		a.store.Put(o)
 	}
-	return sources.Run(ctx, a.store.Put, append(slices.Clip(a.sources), sources.Clock())...)
+	put := a.store.Put
+	if len(a.fleets) > 0 {
+		put = sources.Prefer(put, sources.LostFor)
+	}
+	return sources.Run(ctx, put, append(slices.Clip(a.sources), sources.Clock())...)
 }
 
 // guarded keeps a panic of the diagnosis, which runs in a goroutine of the store, from ending the process with the

@@ -28,6 +28,8 @@ func columnsOf(kind fleet.Kind) []column {
 		return swapColumns()
 	case fleet.KindDomain:
 		return domainColumns()
+	case fleet.KindAlert:
+		return alertColumns()
 	}
 	if kind == fleet.KindWorkload || kind == fleet.KindApp {
 		return workColumns(kind)

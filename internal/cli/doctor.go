@@ -120,7 +120,7 @@ func (p *program) doctor(ctx context.Context, o doctorOptions) error {
 // examine asks every cloud and cluster who strata is there, and then looks once as the cockpit would. Who is refused at
 // the login is not asked again: Keystone may lock an account that fails often.
 func (p *program) examine(ctx context.Context, a *assembly, waited time.Duration) (*report, error) {
-	clouds, clusters := make([]*of, len(a.clouds)), make([]*of, len(a.clusters))
+	clouds, clusters, fleets := make([]*of, len(a.clouds)), make([]*of, len(a.clusters)), make([]*of, len(a.fleets))
 	me := make([]connect.Identity, len(a.clouds))
 	in := make([]bool, len(a.clouds))
 	var group sync.WaitGroup
@@ -129,6 +129,9 @@ func (p *program) examine(ctx context.Context, a *assembly, waited time.Duration
 	}
 	for i, cluster := range a.clusters {
 		group.Go(func() { clusters[i] = examineCluster(ctx, cluster) })
+	}
+	for i, f := range a.fleets {
+		group.Go(func() { fleets[i] = examinePrometheus(ctx, f) })
 	}
 	group.Wait()
 
@@ -175,8 +178,16 @@ func (p *program) examine(ctx context.Context, a *assembly, waited time.Duration
 		r.addScopes(subject, s, "checks/"+remote.Name, all)
 		r.Checks = append(r.Checks, subject.checks...)
 	}
+	for i, f := range a.fleets {
+		r.addScopes(fleets[i], s, f.Source(), all)
+		exporters(fleets[i], s, f.Source())
+		r.Checks = append(r.Checks, fleets[i].checks...)
+	}
 	for o := range s.Each(fleet.KindHost) {
 		host, _ := o.(*fleet.Host)
+		if strings.HasPrefix(host.Source, fleet.FleetSource) {
+			continue // what is not there is told for all of them together
+		}
 		if slices.ContainsFunc(a.remotes, func(r connect.Remote) bool { return host.Source == "host/"+r.Name }) {
 			continue
 		}

@@ -14,19 +14,39 @@ func degrees(c float64) string { return strconv.FormatFloat(c, 'f', 0, 64) }
 
 func perSecond(bytes float64) string { return size(bytes) + "/s" }
 
+// sizeIf is a size, "" where there is none to tell.
+func sizeIf(bytes uint64, ok bool) string {
+	if !ok {
+		return ""
+	}
+	return size(bytes)
+}
+
+func hostLoad(h *fleet.Host) string {
+	if !h.LoadKnown() {
+		return ""
+	}
+	return fmt.Sprintf("%.2f %.2f %.2f", h.Load[0], h.Load[1], h.Load[2])
+}
+
 func hostColumns(kind fleet.Kind) []column {
 	switch kind {
 	case fleet.KindHost:
 		return []column{
 			{"NAME", false, on(func(h *fleet.Host) string { return h.Name })},
 			{"STATUS", false, on(func(h *fleet.Host) string { return h.Health().Word })},
-			{"CPUS", true, on(func(h *fleet.Host) string { return strconv.Itoa(h.CPUs) })},
+			{"CPUS", true, on(func(h *fleet.Host) string {
+				if h.CPUs == 0 {
+					return ""
+				}
+				return strconv.Itoa(h.CPUs)
+			})},
 			{"BUSY", true, on(func(h *fleet.Host) string { return maybe(h.Busy, percent) })},
-			{"LOAD", true, on(func(h *fleet.Host) string { return fmt.Sprintf("%.2f %.2f %.2f", h.Load[0], h.Load[1], h.Load[2]) })},
-			{"MEMORY", true, on(func(h *fleet.Host) string { return size(h.Memory.Total) })},
+			{"LOAD", true, on(hostLoad)},
+			{"MEMORY", true, on(func(h *fleet.Host) string { return sizeIf(h.Memory.Total, h.Memory.Total > 0) })},
 			{"AVAILABLE", true, on(func(h *fleet.Host) string { return maybe(h.Memory.Available, size[uint64]) })},
-			{"SWAP", true, on(func(h *fleet.Host) string { return size(h.Swap.Total) })},
-			{"SWAPPED", true, on(func(h *fleet.Host) string { return size(h.Swap.Used) })},
+			{"SWAP", true, on(func(h *fleet.Host) string { return sizeIf(h.Swap.Total, h.SwapKnown()) })},
+			{"SWAPPED", true, on(func(h *fleet.Host) string { return sizeIf(h.Swap.Used, h.SwapKnown()) })},
 			{"UP", true, aged(func(h *fleet.Host) time.Time { return h.Boot })},
 			{"MODEL", false, on(func(h *fleet.Host) string { return h.Identity.Model })},
 		}
@@ -75,8 +95,8 @@ func hostColumns(kind fleet.Kind) []column {
 		return []column{
 			{"MOUNT", false, on(func(f *fleet.Filesystem) string { return f.Mount })},
 			{"USED", true, on(func(f *fleet.Filesystem) string { return f.Health().Word })},
-			{"SIZE", true, on(func(f *fleet.Filesystem) string { return size(f.Total) })},
-			{"AVAILABLE", true, on(func(f *fleet.Filesystem) string { return size(f.Available) })},
+			{"SIZE", true, on(func(f *fleet.Filesystem) string { return sizeIf(f.Total, f.Total > 0) })},
+			{"AVAILABLE", true, on(func(f *fleet.Filesystem) string { return sizeIf(f.Available, f.Total > 0) })},
 			{"TYPE", false, on(func(f *fleet.Filesystem) string { return f.Type })},
 			{"DEVICE", false, on(func(f *fleet.Filesystem) string { return f.Device })},
 		}
@@ -108,7 +128,7 @@ func diskColumns() []column {
 		{"NAME", false, on(func(d *fleet.Disk) string { return d.Name })},
 		{"STATUS", false, on(func(d *fleet.Disk) string { return d.Health().Word })},
 		{"BUS", false, on(func(d *fleet.Disk) string { return d.Bus })},
-		{"SIZE", true, on(func(d *fleet.Disk) string { return size(d.Bytes) })},
+		{"SIZE", true, on(func(d *fleet.Disk) string { return sizeIf(d.Bytes, d.Bytes > 0) })},
 		{"CELSIUS", true, smart(func(s *fleet.Smart) string { return maybe(s.Celsius, degrees) })},
 		{"WEAR", true, smart(func(s *fleet.Smart) string {
 			return maybe(s.UsedPct, func(n int) string { return strconv.Itoa(n) + "%" })

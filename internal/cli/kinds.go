@@ -42,6 +42,7 @@ func kindTable() []kindWord {
 		{fleet.KindKernelLog, []string{"kernellogs", "kernellog", "dmesg"}},
 		{fleet.KindBoot, []string{"boots", "boot"}},
 		{fleet.KindDomain, []string{"domains", "domain", "vms", "vm"}},
+		{fleet.KindAlert, []string{"alerts", "alert"}},
 		{fleet.KindDeed, []string{"deeds", "deed"}},
 	}
 }

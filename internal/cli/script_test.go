@@ -17,19 +17,21 @@ import (
 
 	"strata/internal/fake/kube"
 	"strata/internal/fake/nova"
+	"strata/internal/fake/prometheus"
 	"strata/internal/wire"
 )
 
 // world is what a script can break: a cloud and a cluster over real HTTP on the loopback.
 type world struct {
-	nova *nova.Cloud
-	kube *kube.Server
+	nova  *nova.Cloud
+	kube  *kube.Server
+	fleet *prometheus.Server
 }
 
 type worldKey struct{}
 
 func newWorld() (*world, error) {
-	w := &world{nova: nova.Start(nova.Config{})}
+	w := &world{nova: nova.Start(nova.Config{}), fleet: prometheus.Start(3)}
 	var err error
 	if w.kube, err = kube.New(kube.Options{Context: "prod"}); err != nil {
 		return nil, err
@@ -50,6 +52,7 @@ func newWorld() (*world, error) {
 func (w *world) close() {
 	w.nova.Close()
 	w.kube.Close()
+	w.fleet.Close()
 }
 
 func TestScripts(t *testing.T) {
@@ -68,7 +71,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"cloud": addCloud, "cluster": addCluster, "break": breakWorld, "exits": exits, "decodes": decodes, "nowrites": noWrites, "lastdeed": lastDeed,
+			"cloud": addCloud, "cluster": addCluster, "fleet": addFleet, "break": breakWorld, "exits": exits, "decodes": decodes, "nowrites": noWrites, "lastdeed": lastDeed,
 		},
 	})
 }
@@ -89,6 +92,25 @@ func addCloud(ts *testscript.TestScript, _ bool, args []string) {
 // addCluster describes the fake cluster in the kubeconfig.
 func addCluster(ts *testscript.TestScript, _ bool, _ []string) {
 	put(ts, ".kube/config", worldOf(ts).kube.Kubeconfig())
+}
+
+// addFleet describes the fake Prometheus in the configuration: fleet [down] [password]. down takes a machine away, password
+// makes it want one.
+func addFleet(ts *testscript.TestScript, _ bool, args []string) {
+	f := worldOf(ts).fleet
+	f.SetAlerts(prometheus.Alert{Fingerprint: "a1", Name: "Down", Severity: "critical", Summary: "gone"}, prometheus.Alert{Fingerprint: "a2", Name: "Slow", Silenced: true})
+	for _, arg := range args {
+		switch arg {
+		case "down":
+			f.Change(func(all []*prometheus.Machine) []*prometheus.Machine {
+				all[1].Down = true
+				return all
+			})
+		case "password":
+			f.Want("op:secret", "")
+		}
+	}
+	put(ts, ".config/strata/config.yaml", []byte("prometheus: {name: lab, url: '"+f.URL+"', alertmanager: '"+f.Alertmanager+"'}\n"))
 }
 
 func put(ts *testscript.TestScript, below string, text []byte) {

@@ -97,6 +97,9 @@ func printTable(w io.Writer, columns []column, rows []fleet.Object, now time.Tim
 	if several(rows) {
 		all = append(all, column{head: "SOURCE", cell: func(o fleet.Object, _ time.Time) string { return o.Ref().Source }})
 	}
+	if ofSeveral(rows) {
+		all = append(all, column{head: "HOST", cell: func(o fleet.Object, _ time.Time) string { return fleet.MachineOf(o) }})
+	}
 	all = append(all, columns...)
 	cells := make([][]string, 0, len(rows)+1)
 	head := make([]string, len(all))
@@ -146,6 +149,13 @@ func several(rows []fleet.Object) bool {
 		}
 	}
 	return false
+}
+
+// ofSeveral reports whether the rows are things of many machines that one source tells of.
+func ofSeveral(rows []fleet.Object) bool {
+	return rows[0].Ref().Kind != fleet.KindHost && slices.ContainsFunc(rows, func(o fleet.Object) bool {
+		return strings.HasPrefix(o.Ref().Source, fleet.FleetSource) && fleet.MachineOf(o) != ""
+	})
 }
 
 func coloured(s fleet.State) string {

@@ -23,10 +23,12 @@ type Config struct {
 	Contexts []string // of the kubeconfig; none means the current one
 	Hosts    []Host   // other machines, watched over ssh
 	Checks   []Check  // endpoints that are dialled
-	Who      string   // who acts, for the audit log; "" is found out. No key of the file.
-	Poll     Poll
-	UI       UI
-	Audit    Audit
+	// Prometheus are those that watch machines for a fleet beyond ssh.
+	Prometheus []Prometheus
+	Who        string // who acts, for the audit log; "" is found out. No key of the file.
+	Poll       Poll
+	UI         UI
+	Audit      Audit
 }
 
 // Write is when a cockpit that is not read-only may act.
@@ -66,7 +68,7 @@ func ParseHost(s string) (Host, error) {
 
 // Fault says what is wrong with a host, nil when it can be connected to.
 func (h Host) Fault() error {
-	if h.Name == "" || h.Name[0] == '-' || strings.Trim(h.Name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != "" {
+	if !isName(h.Name) {
 		return fmt.Errorf("%q is no name for a host: letters, digits, dots, dashes and underscores", h.Name)
 	}
 	if h.SSH == "" || strings.HasPrefix(h.SSH, "-") || strings.ContainsAny(h.SSH, " \t\r\n") {
@@ -80,6 +82,8 @@ type Poll struct {
 	OpenStack time.Duration // changed servers; the lists that cost more are asked for less often
 	Host      time.Duration // load, temperatures and disk rates
 	Smart     time.Duration // SMART of each disk
+	// Prometheus is for what it has of all machines, and alerts; filesystems and what is slower take four times as long.
+	Prometheus time.Duration
 }
 
 // UI is how the screen looks.
@@ -95,16 +99,17 @@ type Audit struct {
 
 // The least a poll may take: below it the looking would be a load of its own.
 const (
-	LeastOpenStack = 2 * time.Second
-	leastHost      = time.Second
-	leastSmart     = time.Minute
+	LeastOpenStack  = 2 * time.Second
+	leastHost       = time.Second
+	leastSmart      = time.Minute
+	leastPrometheus = 5 * time.Second
 )
 
 // Default is the configuration without a file.
 func Default(getenv func(string) string) Config {
 	return Config{
 		Write: Always,
-		Poll:  Poll{OpenStack: 5 * time.Second, Host: 2 * time.Second, Smart: 5 * time.Minute},
+		Poll:  Poll{OpenStack: 5 * time.Second, Host: 2 * time.Second, Smart: 5 * time.Minute, Prometheus: 15 * time.Second},
 		UI:    UI{Mouse: true},
 		Audit: Audit{Path: filepath.Join(StateDir(getenv), "audit.jsonl")},
 	}

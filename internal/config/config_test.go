@@ -151,7 +151,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if c.Poll.OpenStack < LeastOpenStack || c.Poll.Host < leastHost || c.Poll.Smart < leastSmart {
+		if c.Poll.Prometheus < leastPrometheus || c.Poll.OpenStack < LeastOpenStack || c.Poll.Host < leastHost || c.Poll.Smart < leastSmart {
 			t.Errorf("%q gives polls of %+v", text, c.Poll)
 		}
 	})

@@ -38,11 +38,25 @@ checks: []
 #    tls: shop.example      # the name that the certificate must be for
 #    on: k8s-worker-1       # the node, server or host that it stands on, where its address does not tell
 
+# A Prometheus that scrapes node_exporter, smartctl_exporter or a libvirt exporter on more machines than ssh is for. One,
+# or a list of several. A machine that strata watches itself is not taken from it.
+prometheus: []
+#  - name: fleet                    # without it the host of the url
+#    url: https://prometheus:9090
+#    alertmanager: https://alerts:9093 # its alerts stand beside the findings; it gets the same login
+#    user: strata                   # basic auth, with its password in a file or a variable
+#    passwordFile: /etc/strata/prometheus.password
+#    passwordEnv: PROMETHEUS_PASSWORD
+#    tokenFile: /etc/strata/prometheus.token # or a bearer token
+#    tokenEnv: PROMETHEUS_TOKEN
+#    caFile: /etc/ssl/prometheus-ca.pem # who signed its certificate
+
 # How often to look. Kubernetes is not polled: its API server pushes.
 poll:
   openstack: 5s # changed servers, not below 2s
   host: 2s      # load, temperatures and disk rates, not below 1s
   smart: 5m     # SMART of each disk, not below 1m
+  prometheus: 15s # what Prometheus has of all its machines, not below 5s
 
 ui:
   # Draw with ASCII characters only. Without this it is found out from the locale and TERM.

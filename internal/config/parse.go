@@ -24,11 +24,13 @@ type file struct {
 		Sudo  bool     `yaml:"sudo"`
 		Allow []string `yaml:"allow"`
 	} `yaml:"hosts"`
-	Checks []fileCheck `yaml:"checks"`
-	Poll   struct {
-		OpenStack *string `yaml:"openstack"`
-		Host      *string `yaml:"host"`
-		Smart     *string `yaml:"smart"`
+	Checks     []fileCheck `yaml:"checks"`
+	Prometheus oneOrMany   `yaml:"prometheus"`
+	Poll       struct {
+		OpenStack  *string `yaml:"openstack"`
+		Host       *string `yaml:"host"`
+		Smart      *string `yaml:"smart"`
+		Prometheus *string `yaml:"prometheus"`
 	} `yaml:"poll"`
 	UI struct {
 		ASCII *bool `yaml:"ascii"`
@@ -77,6 +79,7 @@ func Parse(name string, text []byte, c Config) (got Config, err error) {
 		{"$.poll.openstack", f.Poll.OpenStack, LeastOpenStack, &c.Poll.OpenStack},
 		{"$.poll.host", f.Poll.Host, leastHost, &c.Poll.Host},
 		{"$.poll.smart", f.Poll.Smart, leastSmart, &c.Poll.Smart},
+		{"$.poll.prometheus", f.Poll.Prometheus, leastPrometheus, &c.Poll.Prometheus},
 	} {
 		if d.text == nil {
 			continue
@@ -94,6 +97,9 @@ func Parse(name string, text []byte, c Config) (got Config, err error) {
 		return Config{}, err
 	}
 	if err := c.addChecks(f.Checks, name, text); err != nil {
+		return Config{}, err
+	}
+	if c.Prometheus, err = f.Prometheus.take(name, text); err != nil {
 		return Config{}, err
 	}
 	if p := f.Audit.Path; p != nil {

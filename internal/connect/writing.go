@@ -112,8 +112,8 @@ func (w *Writing) Kube(source string) (*KubeWriting, error) {
 
 // Machine returns the machine of a source of it: "host/NAME", "libvirt/NAME".
 func (w *Writing) Machine(source string) (Machine, error) {
-	_, name, _ := strings.Cut(source, "/")
-	if w != nil {
+	kind, name, _ := strings.Cut(source, "/")
+	if w != nil && (kind == "host" || kind == "libvirt") {
 		if m, ok := w.machines[name]; ok {
 			return m, nil
 		}

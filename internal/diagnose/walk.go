@@ -209,7 +209,7 @@ func stated(o fleet.Object) [2]fleet.Link {
 	case *fleet.Disk:
 		return one(fleet.KindHost, o.Source, o.Host, "its host")
 	case *fleet.Sensor:
-		l := one(fleet.KindDisk, o.Source, o.Disk, "hwmon device")
+		l := onDisk(o.Source, o.Host, o.Disk, "hwmon device")
 		l[1] = one(fleet.KindHost, o.Source, o.Host, "its host")[0]
 		return l
 	case *fleet.Filesystem:
@@ -217,7 +217,7 @@ func stated(o fleet.Object) [2]fleet.Link {
 		if len(o.Disks) > 0 {
 			disk = o.Disks[0]
 		}
-		l := one(fleet.KindDisk, o.Source, disk, "mounted device")
+		l := onDisk(o.Source, o.Host, disk, "mounted device")
 		l[1] = one(fleet.KindHost, o.Source, o.Host, "its host")[0]
 		return l
 	case *fleet.Unit:
@@ -249,6 +249,13 @@ func stated(o fleet.Object) [2]fleet.Link {
 func one(kind fleet.Kind, source, name, how string) (l [2]fleet.Link) {
 	if name != "" {
 		l[0] = fleet.Link{To: fleet.Ref{Kind: kind, Source: source, Name: name}, How: how, Sure: fleet.High}
+	}
+	return l
+}
+
+func onDisk(source, host, name, how string) (l [2]fleet.Link) {
+	if name != "" {
+		l[0] = fleet.Link{To: fleet.OfHost(fleet.KindDisk, source, host, name), How: how, Sure: fleet.High}
 	}
 	return l
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Host is a machine that strata reads directly.
+// Host is a machine that strata reads itself, or that Prometheus tells of.
 type Host struct {
 	Source   string    `json:"source"`
 	Name     string    `json:"name"`
@@ -29,6 +29,9 @@ type Host struct {
 	// Missing says what could not be read here and why, for the pane and for doctor. Each line begins with what it is
 	// about: "load: ", "memory: ", "temperatures: ".
 	Missing []string `json:"missing,omitempty"`
+	// Lost says why a machine of a source of many cannot be seen now; then nothing but its identity is told. A machine with a
+	// source of its own is lost with its source. Missing names the figures then too.
+	Lost string `json:"lost,omitempty"`
 }
 
 // HostID is what a machine says of itself.
@@ -64,7 +67,8 @@ type Swap struct {
 // SysctlFile is the file in which strata keeps kernel settings for the next boot.
 const SysctlFile = "/etc/sysctl.d/90-strata.conf"
 
-// Pressure is PSI: the share of time (0 to 100) in which some or all tasks waited, as 10 s and 60 s averages.
+// Pressure is PSI: the share of time (0 to 100) in which some or all tasks waited, as 10 s and 60 s averages. Prometheus
+// has the sums only: then both are the share between its last two samples.
 type Pressure struct {
 	CPU    Stall `json:"cpu"`
 	Memory Stall `json:"memory"`
@@ -122,6 +126,9 @@ func (h *Host) MarshalJSON() ([]byte, error) {
 
 // Health tells memory and swap apart from the rest: the two that kill.
 func (h *Host) Health() Health {
+	if h.Lost != "" {
+		return Health{StateBad, "lost"}
+	}
 	if h.MemoryKnown() {
 		free := float64(h.Memory.Available.V) / float64(h.Memory.Total)
 		switch {
@@ -159,7 +166,9 @@ type Sensor struct {
 }
 
 // Ref of a sensor is its name on the host.
-func (s *Sensor) Ref() Ref { return Ref{KindSensor, s.Source, s.Name} }
+func (s *Sensor) Ref() Ref { return s.place().ref() }
+
+func (s *Sensor) place() place { return place{KindSensor, s.Source, s.Host, s.Name} }
 
 // Health compares the reading with the sensor's own limits only.
 func (s *Sensor) Health() Health {
@@ -233,7 +242,9 @@ type Smart struct {
 }
 
 // Ref of a disk is its kernel name on its host.
-func (d *Disk) Ref() Ref { return Ref{KindDisk, d.Source, d.Name} }
+func (d *Disk) Ref() Ref { return d.place().ref() }
+
+func (d *Disk) place() place { return place{KindDisk, d.Source, d.Host, d.Name} }
 
 // Counter returns the counter of that name.
 func (d *Disk) Counter(name string) (Counter, bool) {
@@ -287,7 +298,9 @@ type Filesystem struct {
 }
 
 // Ref of a filesystem is its mount point.
-func (f *Filesystem) Ref() Ref { return Ref{KindFilesystem, f.Source, f.Mount} }
+func (f *Filesystem) Ref() Ref { return f.place().ref() }
+
+func (f *Filesystem) place() place { return place{KindFilesystem, f.Source, f.Host, f.Mount} }
 
 // MarshalJSON writes null for figures that are not there.
 func (f *Filesystem) MarshalJSON() ([]byte, error) {

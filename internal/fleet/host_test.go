@@ -69,3 +69,23 @@ func TestSmartThatIsOldIsNotCurrent(t *testing.T) {
 		}
 	}
 }
+
+// Compare must order as the refs do, or the parts of a snapshot would not be sorted.
+func TestThingsOfManyMachinesAreOrderedAsTheirRefs(t *testing.T) {
+	t.Parallel()
+	var all []fleet.Object
+	for _, source := range []string{"host/a", "prometheus/x", "prometheus/y"} {
+		for _, host := range []string{"a", "a-b", "a/b", "a0", "b"} {
+			for _, name := range []string{"", "b/c", "sda", "/"} {
+				all = append(all, &fleet.Disk{Source: source, Host: host, Name: name}, &fleet.Sensor{Source: source, Host: host, Name: name}, &fleet.Filesystem{Source: source, Host: host, Mount: name})
+			}
+		}
+	}
+	for _, a := range all {
+		for _, b := range all {
+			if got, want := fleet.Compare(a, b), a.Ref().Compare(b.Ref()); got != want {
+				t.Fatalf("Compare(%v, %v) = %d, their refs say %d", a.Ref(), b.Ref(), got, want)
+			}
+		}
+	}
+}

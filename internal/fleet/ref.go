@@ -39,7 +39,8 @@ const (
 	KindAgent      Kind = "agent" // strata on another machine
 	KindCheck      Kind = "check" // an endpoint that is dialled
 	KindFinding    Kind = "finding"
-	KindDeed       Kind = "deed" // a line of strata's own audit log
+	KindAlert      Kind = "alert" // an alert of Alertmanager
+	KindDeed       Kind = "deed"  // a line of strata's own audit log
 )
 
 // Scope is the word that scopes of a kind begin with ("pods/default").
@@ -81,6 +82,19 @@ func (r Ref) Compare(o Ref) int {
 	return strings.Compare(r.Name, o.Name)
 }
 
+// FleetSource begins the names of sources that watch many machines through one system ("prometheus/home"). All other
+// sources of machines watch one each.
+const FleetSource = "prometheus/"
+
+// OfHost names a thing of a machine: by its own name in a source of that machine only, behind the machine's name in one
+// of many machines.
+func OfHost(kind Kind, source, host, name string) Ref {
+	if strings.HasPrefix(source, FleetSource) {
+		name = host + "/" + name
+	}
+	return Ref{kind, source, name}
+}
+
 // Object is one thing seen. It never changes once it was put into a Store: a source makes a new value instead, and
 // keeps the old pointer for what did not change, so that readers can tell by comparing pointers.
 type Object interface {
@@ -88,22 +102,54 @@ type Object interface {
 	Health() Health
 }
 
-// Compare orders objects by their refs. Of pods, of which there are many, it does so without making them.
+// Compare orders objects by their refs. Of those there are many of, and whose names are made of two, it does so without
+// making them.
 func Compare(a, b Object) int {
-	p, ok := a.(*Pod)
-	q, also := b.(*Pod)
+	if p, ok := a.(*Pod); ok {
+		if q, ok := b.(*Pod); ok {
+			if c := strings.Compare(p.Source, q.Source); c != 0 {
+				return c
+			}
+			return compareNested(p.Namespace, p.Name, q.Namespace, q.Name)
+		}
+	}
+	p, ok := a.(placed)
+	q, also := b.(placed)
 	if !ok || !also {
 		return a.Ref().Compare(b.Ref())
 	}
-	if c := strings.Compare(p.Source, q.Source); c != 0 {
+	one, other := p.place(), q.place()
+	if c := strings.Compare(string(one.kind), string(other.kind)); c != 0 {
 		return c
 	}
-	if c := strings.Compare(p.Namespace, q.Namespace); c != 0 && !prefixed(p.Namespace, q.Namespace) {
+	if c := strings.Compare(one.source, other.source); c != 0 {
+		return c
+	}
+	if !strings.HasPrefix(one.source, FleetSource) {
+		return strings.Compare(one.name, other.name)
+	}
+	return compareNested(one.host, one.name, other.host, other.name)
+}
+
+// placed is a thing of a machine.
+type placed interface{ place() place }
+
+// place is what OfHost makes a ref of.
+type place struct {
+	kind               Kind
+	source, host, name string
+}
+
+func (p place) ref() Ref { return OfHost(p.kind, p.source, p.host, p.name) }
+
+// compareNested compares above/name with above/name.
+func compareNested(above, name, otherAbove, otherName string) int {
+	if c := strings.Compare(above, otherAbove); c != 0 && !prefixed(above, otherAbove) {
 		return c
 	} else if c != 0 {
-		return strings.Compare(p.Namespace+"/"+p.Name, q.Namespace+"/"+q.Name)
+		return strings.Compare(above+"/"+name, otherAbove+"/"+otherName)
 	}
-	return strings.Compare(p.Name, q.Name)
+	return strings.Compare(name, otherName)
 }
 
 // prefixed reports whether one starts with the other: then the slash between namespace and name decides.

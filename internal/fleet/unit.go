@@ -267,8 +267,13 @@ type DomainDisk struct {
 	Write   Opt[float64] `json:"writeBytesPerSec"`
 }
 
-// Ref of a domain is its UUID: names can change.
-func (d *Domain) Ref() Ref { return Ref{KindDomain, d.Source, d.UUID} }
+// Ref of a domain is its UUID: names can change. Some exporters of Prometheus tell none.
+func (d *Domain) Ref() Ref {
+	if d.UUID == "" {
+		return OfHost(KindDomain, d.Source, d.Host, d.Name)
+	}
+	return Ref{KindDomain, d.Source, d.UUID}
+}
 
 // Health is the state that libvirt tells.
 func (d *Domain) Health() Health {

@@ -153,6 +153,8 @@ func blank(kind fleet.Kind) (fleet.Object, bool) {
 		return new(fleet.BootRecord), true
 	case fleet.KindDomain:
 		return new(fleet.Domain), true
+	case fleet.KindAlert:
+		return new(fleet.Alert), true
 	case fleet.KindDeed:
 		return new(fleet.Deed), true
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"strata/internal/fleet"
+	"strata/sources"
 	"strata/sources/tree"
 )
 
@@ -18,7 +19,7 @@ const sysBlock = "/sys/block"
 type disks struct {
 	source, host string
 	at           tree.Tree
-	ledger       *ledger
+	ledger       *sources.Ledger
 	smart        *smartBook
 	notes        *notes
 
@@ -83,7 +84,7 @@ func (d *disks) look(_ context.Context, now time.Time) (fleet.Facts, error) {
 
 // errorsOf reads the error counters that the kernel itself keeps of a disk.
 func (d *disks) errorsOf(b *block, now time.Time) (found []fleet.Counter, ok bool) {
-	count := func(name string, v uint64) { found = append(found, d.ledger.count(b.owner(), name, v, now)) }
+	count := func(name string, v uint64) { found = append(found, d.ledger.Count(b.owner(), name, v, now)) }
 	folder := sysBlock + "/" + b.name
 	switch b.bus {
 	case "md":

@@ -3,8 +3,6 @@ package host
 import (
 	"context"
 	"fmt"
-	"reflect"
-	"slices"
 	"time"
 
 	"strata/internal/fleet"
@@ -84,26 +82,8 @@ func (l *loop) lookOnce(ctx context.Context) (got looked) {
 
 func (l *loop) observation(got looked) fleet.Observation {
 	if got.facts != nil {
-		got.facts = l.settle(got.facts)
+		got.facts = sources.Settle(l.before, got.facts, l.sampled)
+		l.before = got.facts
 	}
 	return fleet.Observation{Source: l.source, Scope: l.scope, At: got.at, Facts: got.facts, Err: got.err, Every: l.every}
-}
-
-// settle sorts facts and keeps the pointers of those that did not change.
-func (l *loop) settle(facts fleet.Facts) fleet.Facts {
-	slices.SortFunc(facts, func(a, b fleet.Object) int { return a.Ref().Compare(b.Ref()) })
-	i := 0
-	for n, o := range facts {
-		if l.sampled {
-			break
-		}
-		for i < len(l.before) && l.before[i].Ref().Compare(o.Ref()) < 0 {
-			i++
-		}
-		if i < len(l.before) && reflect.DeepEqual(l.before[i], o) {
-			facts[n] = l.before[i]
-		}
-	}
-	l.before = facts
-	return facts
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"strata/internal/fleet"
+	"strata/sources"
 	"strata/sources/tree"
 )
 
@@ -19,7 +20,7 @@ type mounts struct {
 	source, host string
 	at           tree.Tree
 	statfs       func(string, *syscall.Statfs_t) error
-	ledger       *ledger
+	ledger       *sources.Ledger
 	notes        *notes
 
 	mu    sync.Mutex
@@ -121,7 +122,7 @@ func (m *mounts) note() {
 
 // errorsOf reads the error counters of ext4 and btrfs.
 func (m *mounts) errorsOf(mount tree.Mount, now time.Time) (found []fleet.Counter) {
-	count := func(owner, name string, v uint64) { found = append(found, m.ledger.count(owner, name, v, now)) }
+	count := func(owner, name string, v uint64) { found = append(found, m.ledger.Count(owner, name, v, now)) }
 	switch mount.Type {
 	case "ext2", "ext3", "ext4":
 		device := m.at.Block(mount)

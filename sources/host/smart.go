@@ -22,7 +22,7 @@ type smartBook struct {
 	at       tree.Tree
 	smartctl func(ctx context.Context, args ...string) ([]byte, int, error)
 	every    time.Duration
-	ledger   *ledger
+	ledger   *sources.Ledger
 	notes    *notes
 	wake     chan struct{} // somebody is looking
 	changed  chan struct{} // disks came or went
@@ -272,7 +272,7 @@ func (b *smartBook) page(d *block, r report, old page, now time.Time) page {
 	}
 	next := page{smart: r.smart, model: r.model, serial: r.serial}
 	for _, t := range r.tallies {
-		next.counters = append(next.counters, b.ledger.count(d.owner(), t.name, t.value, now))
+		next.counters = append(next.counters, b.ledger.Count(d.owner(), t.name, t.value, now))
 	}
 	for _, t := range r.troubles {
 		next.missing = append(next.missing, "SMART: "+t)
