@@ -128,7 +128,10 @@ func describeDomain(c *scene, d *fleet.Domain) []line {
 	}
 	if !l.Started.IsZero() {
 		text := stamp(l.Started)
-		if l.Unclean {
+		switch {
+		case l.Started.After(l.Stopped) && (d.State == "shut off" || d.State == "crashed"):
+			text += "; no end is written: its qemu went with libvirt or with its host"
+		case l.Unclean:
 			text += "; the run before has no end: its qemu went with libvirt or with its host"
 		}
 		out = append(out, fact("last start", text))

@@ -17,8 +17,12 @@ func bootRules() []Rule {
 		ID: "BOOT-02", Title: "machine was cut off, not shut down", Kind: fleet.KindHost, Severity: fleet.Warn, Confidence: fleet.Medium,
 		Source:   "systemd writes that it shuts down, and journald that it stops: a journal without either ends in power, reset or panic; for a day",
 		Explains: []string{"X-01"}, Fold: Fold{Within: rebootWindow},
-		Reads: Reads{Around: []fleet.Kind{fleet.KindBoot}, Kinds: []fleet.Kind{fleet.KindDomain}}, Judge: on(cutOff),
+		Reads: bootReads(), Judge: on(cutOff),
 	}}
+}
+
+func bootReads() Reads {
+	return Reads{Around: []fleet.Kind{fleet.KindBoot, fleet.KindKernel, fleet.KindKernelLog}, Kinds: []fleet.Kind{fleet.KindDomain}}
 }
 
 func nextBoot(_ *fleet.Snapshot, h *fleet.Host) Verdict {
@@ -83,28 +87,36 @@ func cutOff(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	switch {
 	case why != "":
 		return Verdict{State: CannotTell, Missing: []string{why}}
-	case last.Ended != fleet.BootCut:
-		return Verdict{State: OK}
+	case last.Ended != fleet.BootCut || panicWritten(s, h, last):
+		return Verdict{State: OK} // KRN-PANIC says more
 	}
-	v := Verdict{
-		State: Bad, Since: h.Boot, Again: until,
-		Says: fmt.Sprintf("%s was cut off after %s, not shut down: power, a reset, or a panic that nobody could write down; it booted at %s",
-			h.Name, clock(s, last.End), clock(s, h.Boot)),
-		Because: []fleet.Evidence{because(last, last.End, "journalctl -b "+last.ID+" on "+h.Name, "its last line: %s", sentence(last.Last))},
+	how, because := howCut(s, h, last)
+	return Verdict{
+		State: Bad, Since: h.Boot, Again: until, Because: because,
+		Says: fmt.Sprintf("%s was cut off after %s, not shut down: %s; it booted at %s", h.Name, clock(s, last.End), how, clock(s, h.Boot)),
 	}
+}
+
+// panicWritten reports whether the kernel wrote down why a boot ended.
+func panicWritten(s *fleet.Snapshot, h *fleet.Host, last *fleet.BootRecord) bool {
+	k := kernelSince(s, h.Source, h.Name, last.Begin)
+	return len(k.within(last.Begin, func(e *fleet.KernelEvent) bool { return e.Class == fleet.ClassPanic && sameBoot(e.Boot, last.ID) })) > 0
+}
+
+// howCut tells what is known of how a boot was cut off: of a virtual machine, whether its qemu outlived that.
+func howCut(s *fleet.Snapshot, h *fleet.Host, last *fleet.BootRecord) (how string, all []fleet.Evidence) {
+	all = []fleet.Evidence{because(last, last.End, "journalctl -b "+last.ID+" on "+h.Name, "its last line: %s", sentence(last.Last))}
 	d, ok := below[*fleet.Domain](s, h.Ref(), fleet.KindDomain)
-	if !ok || d.Process.Started.IsZero() {
-		return v
+	switch {
+	case !ok || d.Process.Started.IsZero():
+		return "power, a reset, or a panic that nobody could write down", all
+	case d.Process.Started.Before(last.End):
+		return "its qemu on " + d.Host + " lived on, so it reset itself or panicked",
+			append(all, because(d, d.Process.Started, "its qemu on "+d.Host, "started before that, and runs since"))
 	}
-	if d.Process.Started.Before(last.End) {
-		v.Says = fmt.Sprintf("%s was cut off after %s, not shut down: its qemu on %s lived on, so it reset itself or panicked; it booted at %s", h.Name, clock(s, last.End), d.Host, clock(s, h.Boot))
-		v.Because = append(v.Because, because(d, d.Process.Started, "its qemu on "+d.Host, "started before that, and runs since"))
-		return v
-	}
-	v.Says = fmt.Sprintf("%s was cut off after %s, not shut down: its qemu on %s ended, and was started again; it booted at %s", h.Name, clock(s, last.End), d.Host, clock(s, h.Boot))
-	v.Because = append(v.Because, because(d, d.Process.Started, "its qemu on "+d.Host, "started"))
+	all = append(all, because(d, d.Process.Started, "its qemu on "+d.Host, "started"))
 	if d.Log != nil {
-		v.Because = append(v.Because, qemuEvidence(d, last.End.Add(-time.Minute))...)
+		all = append(all, qemuEvidence(d, last.End.Add(-time.Minute))...)
 	}
-	return v
+	return "its qemu on " + d.Host + " ended, and was started again", all
 }

@@ -35,8 +35,8 @@ func kernelRules() []Rule {
 	}, {
 		ID: "KRN-PANIC", Title: "kernel panicked", Kind: fleet.KindHost, Severity: fleet.Serious,
 		Source: "kernel/panic.c, of the boot before this one, for a day", Judge: on(panicked),
-		Reads:    Reads{Around: append([]fleet.Kind{fleet.KindBoot}, reads.Around...)},
-		Explains: []string{"X-01", "BOOT-02"}, Fold: Fold{Within: rebootWindow},
+		Reads:    bootReads(),
+		Explains: []string{"X-01"}, Fold: Fold{Within: rebootWindow},
 	}}
 }
 
@@ -274,6 +274,10 @@ func panicked(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	switch v.State {
 	case Bad:
 		v.Severity = fleet.Serious // it is up again
+		if last, _ := lastBoot(s, h); last != nil && last.Ended == fleet.BootCut {
+			_, how := howCut(s, h, last)
+			v.Because = append(v.Because, how...)
+		}
 	case OK:
 		if last, _ := lastBoot(s, h); last != nil && last.Ended == fleet.BootShutDown {
 			return v

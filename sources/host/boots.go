@@ -16,9 +16,10 @@ import (
 )
 
 const (
-	bootsAgain = 10 * time.Minute // between two questions to the journal while the machine stays in one boot
-	bootsKept  = 10               // boots that are told of
-	bootsTail  = 60               // lines of the end of a boot that are read, once
+	bootsAgain = 5 * time.Minute // after the journal did not answer, then twice as long each time: it may cost seconds
+	bootsLong  = 6 * time.Hour   // while the machine stays in one boot
+	bootsKept  = 10              // boots that are told of
+	bootsTail  = 60              // lines of the end of a boot that are read, once
 )
 
 // boots reads the scope "boots". What ended does not change any more, so that the journal is asked seldom.
@@ -28,8 +29,9 @@ type boots struct {
 	run          func(context.Context, sh.Cmd) (sh.Result, error)
 	notes        *notes
 
-	current string // the boot id when the journal was asked last
-	asked   time.Time
+	current string        // the boot id when the journal was asked last
+	due     time.Time     // when it is asked again
+	delay   time.Duration // after it did not answer
 	listed  []fleet.Boot
 	ends    map[string]bootEnd // by boot id
 }
@@ -46,12 +48,19 @@ func (b *boots) look(ctx context.Context, now time.Time) (fleet.Facts, error) {
 	if id == "" {
 		return nil, errors.New("reading which boot it is: /proc/sys/kernel/random/boot_id could not be read")
 	}
-	if id != b.current || now.Sub(b.asked) >= bootsAgain {
-		b.ask(ctx, id)
+	if id != b.current || !now.Before(b.due) {
+		answered := b.ask(ctx, id)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		b.current, b.asked = id, now
+		if answered || id != b.current {
+			b.delay = 0
+		}
+		b.current, b.due = id, now.Add(bootsLong)
+		if !answered {
+			b.delay = min(max(2*b.delay, bootsAgain), bootsLong)
+			b.due = now.Add(b.delay)
+		}
 	}
 	begin, _ := parseStat(b.at.Word("/proc/stat"))
 	facts := fleet.Facts{&fleet.BootRecord{Source: b.source, Host: b.host, ID: id, Begin: begin, Current: true}}
@@ -65,8 +74,8 @@ func (b *boots) look(ctx context.Context, now time.Time) (fleet.Facts, error) {
 	return facts, nil
 }
 
-// ask reads the earlier boots from the journal. That it has none, or cannot be read, is no failure.
-func (b *boots) ask(ctx context.Context, current string) {
+// ask reads the earlier boots from the journal and reports whether it answered. That it cannot is no failure of the machine.
+func (b *boots) ask(ctx context.Context, current string) bool {
 	why := ""
 	all, err := b.list(ctx)
 	switch {
@@ -77,7 +86,7 @@ func (b *boots) ask(ctx context.Context, current string) {
 	}
 	b.notes.set("boots", why)
 	if err != nil {
-		return
+		return false
 	}
 	b.listed = all
 	kept := map[string]bootEnd{}
@@ -91,6 +100,7 @@ func (b *boots) ask(ctx context.Context, current string) {
 		}
 	}
 	b.ends = kept
+	return true
 }
 
 func (b *boots) journalctl(ctx context.Context, args ...string) ([]byte, error) {

@@ -176,6 +176,38 @@ func TestBootsWithoutAJournal(t *testing.T) {
 	}
 }
 
+// A journal that does not answer is asked ever less often; once it did, not for hours.
+func TestTheJournalIsAskedSeldom(t *testing.T) {
+	t.Parallel()
+	s := simulate(t, machine.Compute(), nil)
+	asked, works := 0, false
+	s.s.conf.Run = func(ctx context.Context, c sh.Cmd) (sh.Result, error) {
+		if asked++; !works {
+			return sh.Result{}, sh.ErrDeadline
+		}
+		return simulatedRun(s.Machine)(ctx, c)
+	}
+	b := newBoots(s.s, s.notes)
+	hours := func(n int) int {
+		before := asked
+		for range n * 360 {
+			s.now = s.now.Add(10 * time.Second)
+			if _, err := b.look(t.Context(), s.now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return asked - before
+	}
+	if n := hours(3); n < 4 || n > 7 {
+		t.Errorf("asked %d times in three hours that it did not answer", n)
+	}
+	works = true
+	hours(8)
+	if n := hours(5); n > 1 {
+		t.Errorf("asked %d times in five hours although it answers", n)
+	}
+}
+
 func TestTheNewestKernel(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -53,7 +53,7 @@ func (s *source) Name() string { return s.name }
 
 // Watch looks until ctx ends.
 func (s *source) Watch(ctx context.Context, see func(fleet.Observation)) error {
-	w := &watcher{source: s, at: tree.Tree(s.Root), known: map[string]*known{}}
+	w := &watcher{source: s, at: tree.Tree(s.Root), known: map[string]*known{}, rules: qemuRules()}
 	defer w.drop()
 	delay, all := s.Every, true
 	for {
@@ -89,6 +89,7 @@ type watcher struct {
 	daemon daemon // nil while there is no connection
 
 	known      map[string]*known // by UUID
+	rules      []qemuRule        // of the lines of qemu's logs
 	persistent map[string]bool
 	autostart  map[string]bool
 	read       time.Time // when all definitions were read

@@ -55,7 +55,7 @@ func (w *watcher) qemuLog(domain string, seen *qemuSeen) *fleet.QemuLog {
 			}
 		}
 	}
-	told := parseQemuLog(text)
+	told := parseQemuLog(text, w.rules)
 	told.File = qemuFolder + "/" + name
 	seen.file, seen.told = info, &told
 	return seen.told

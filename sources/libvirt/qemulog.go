@@ -34,8 +34,7 @@ func qemuRules() []qemuRule {
 }
 
 // parseQemuLog reads the end of a log; a first line that is cut must be left out by the caller.
-func parseQemuLog(text string) (l fleet.QemuLog) {
-	rules := qemuRules()
+func parseQemuLog(text string, rules []qemuRule) (l fleet.QemuLog) {
 	var at time.Time
 	ran := false // a run began and has not ended
 	for line := range strings.Lines(text) {

@@ -43,7 +43,7 @@ func TestHowARunEnded(t *testing.T) {
 09:06:00 stop x1 shutting down, reason=failed
 `},
 	} {
-		l := parseQemuLog(capture(t, "qemu/"+c.file))
+		l := parseQemuLog(capture(t, "qemu/"+c.file), qemuRules())
 		if got := qemuTold(&l); got != c.lines {
 			t.Errorf("%s:\n got %s\nwant %s", c.file, got, c.lines)
 		}
@@ -61,7 +61,7 @@ func TestLinesOfAQemuThatMeanNothing(t *testing.T) {
 		"2025-06-27 09:00:00.000+0000: Domain id=1 is tainted: high-privileges", "2025-06-27 09:00:00.000+0000: initiating migration",
 		"main_channel_link: add main channel client", "info: qcow2 images are fine", "ERROR: no cluster", "shutting down, reason=", "shutting down the guest",
 	} {
-		if l := parseQemuLog(line + "\n"); len(l.Lines) != 0 || !l.Started.IsZero() || !l.Stopped.IsZero() {
+		if l := parseQemuLog(line+"\n", qemuRules()); len(l.Lines) != 0 || !l.Started.IsZero() || !l.Stopped.IsZero() {
 			t.Errorf("%s: %+v", line, l)
 		}
 	}
@@ -74,7 +74,7 @@ func logsBelow(t *testing.T) (string, *watcher) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return folder, &watcher{at: tree.Tree(root)}
+	return folder, &watcher{at: tree.Tree(root), rules: qemuRules()}
 }
 
 func write(t *testing.T, path, text string) {
@@ -168,8 +168,9 @@ func FuzzQemuLog(f *testing.F) {
 		}
 		f.Add(string(b))
 	}
+	rules := qemuRules()
 	f.Fuzz(func(t *testing.T, text string) {
-		l := parseQemuLog(text)
+		l := parseQemuLog(text, rules)
 		if len(l.Lines) > maxQemuLines {
 			t.Errorf("%d lines", len(l.Lines))
 		}
