@@ -229,12 +229,20 @@ func hostsView() *view {
 				}
 				return cell{fmt.Sprintf("%.0f/%.0f", h.Pressure.Memory.Some60, h.Pressure.Memory.Full60), dim}
 			})},
-			{title: "up", width: 6, right: true, drop: 1, cell: of(func(c *scene, h *fleet.Host) cell { return cell{coarse(h.Boot, c.now()), dim} }), key: number(func(h *fleet.Host) float64 { return -float64(h.Boot.Unix()) })},
+			{title: "up", width: 6, right: true, drop: 1, cell: of(hostUp), key: number(func(h *fleet.Host) float64 { return -float64(h.Boot.Unix()) })},
 			{title: "kernel", width: 18, drop: 8, search: true, cell: of(func(_ *scene, h *fleet.Host) cell { return cell{h.Identity.Kernel, dim} })},
 			{title: "seen by", width: 16, drop: 9, idle: true, search: true, cell: of(func(_ *scene, h *fleet.Host) cell { return cell{seenBy(h), dim} })},
 			{title: "says", width: 16, grow: 2, drop: 5, idle: true, search: true, cell: of(func(_ *scene, h *fleet.Host) cell { return cell{h.Lost, badInk} })},
 		},
 	}
+}
+
+// hostUp is how long a host has been up; nobody knows of one that is lost.
+func hostUp(c *scene, h *fleet.Host) cell {
+	if h.Lost != "" {
+		return cell{"—", dim}
+	}
+	return cell{coarse(h.Boot, c.now()), dim}
 }
 
 // seenBy is the source of a host that strata does not read itself.
