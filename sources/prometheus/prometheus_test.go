@@ -253,6 +253,41 @@ func TestAMachineThatIsDownIsLostAndHidesNoOther(t *testing.T) {
 	}
 }
 
+// A target can go down between two questions: up is still 1, and it does not say who it is any more.
+func TestAMachineKeepsItsNameWhileItIsLost(t *testing.T) {
+	t.Parallel()
+	f := start(t, 2)
+	names := map[string]bool{}
+	step := 0
+	looked(t, New(place(f), Options{Every: 10 * time.Millisecond}), func(seen map[string]fleet.Observation) bool {
+		lost := ""
+		for _, o := range seen[ScopeHosts].Facts {
+			h := o.(*fleet.Host)
+			if names[h.Name] = true; h.Lost != "" {
+				lost = h.Lost
+			}
+		}
+		switch {
+		case step == 0 && len(names) == 2:
+			f.Change(func(all []*prometheus.Machine) []*prometheus.Machine {
+				all[1].Odd = map[string]string{"node_uname_info": "NaN"}
+				return all
+			})
+			step++
+		case step == 1 && strings.Contains(lost, "no node_uname_info"):
+			f.Change(func(all []*prometheus.Machine) []*prometheus.Machine {
+				all[1].Down = true
+				return all
+			})
+			step++
+		}
+		return step == 2 && strings.Contains(lost, "up is 0")
+	})
+	if len(names) != 2 {
+		t.Errorf("two machines were called %v", slices.Collect(maps.Keys(names)))
+	}
+}
+
 // A machine that is down before strata starts is known by what it said before.
 func TestAMachineThatWasDownBefore(t *testing.T) {
 	t.Parallel()
