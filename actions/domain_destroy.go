@@ -33,7 +33,7 @@ func (a DestroyDomain) Plan(s *fleet.Snapshot) Plan {
 		"the definition and the disks stay",
 	}
 	if !domainOn(d) {
-		p.Refused = append(p.Refused, "it is off already: " + d.Health().Word)
+		p.Refused = append(p.Refused, "it is off already: "+d.Health().Word)
 	}
 	p.Against = append(ofNova(d, "nova will see this as a crash and make the server SHUTOFF; use server-stop"), p.Against...)
 	if !d.Set.Persistent && domainOn(d) {

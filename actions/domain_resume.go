@@ -32,9 +32,9 @@ func (a ResumeDomain) Plan(s *fleet.Snapshot) Plan {
 	busy := []string{"migrating", "saving", "dumping", "creating snapshot", "starting up", "shutting down", "post-copy", "post-copy failed"}
 	switch {
 	case d.State != "paused":
-		p.Refused = append(p.Refused, "only a paused domain can be resumed; it is " + d.Health().Word)
+		p.Refused = append(p.Refused, "only a paused domain can be resumed; it is "+d.Health().Word)
 	case slices.Contains(busy, d.Reason):
-		p.Refused = append(p.Refused, "libvirt paused it for work of its own: " + d.Reason)
+		p.Refused = append(p.Refused, "libvirt paused it for work of its own: "+d.Reason)
 	case d.Reason == "crashed":
 		p.Refused = append(p.Refused, "its guest crashed: destroy and start it")
 	case d.Reason == "I/O error":

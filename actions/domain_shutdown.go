@@ -30,11 +30,11 @@ func (a ShutdownDomain) Plan(s *fleet.Snapshot) Plan {
 	p.Effects = []string{"the guest is asked to shut down, as by its power button; how long that takes, and whether it does, is up to it"}
 	switch {
 	case !domainOn(d):
-		p.Refused = append(p.Refused, "it is off already: " + d.Health().Word)
+		p.Refused = append(p.Refused, "it is off already: "+d.Health().Word)
 	case d.State == "paused":
-		p.Refused = append(p.Refused, "it is " + d.Health().Word + ": its guest cannot hear; resume it first, or destroy it")
+		p.Refused = append(p.Refused, "it is "+d.Health().Word+": its guest cannot hear; resume it first, or destroy it")
 	case d.State != "running" && d.State != "idle":
-		p.Refused = append(p.Refused, "it is " + d.Health().Word)
+		p.Refused = append(p.Refused, "it is "+d.Health().Word)
 	}
 	p.Against = append(ofNova(d, "nova will see this as a stop and make the server SHUTOFF; use server-stop"), p.Against...)
 	if !d.Set.Persistent && domainOn(d) {

@@ -29,7 +29,7 @@ func (a StartDomain) Plan(s *fleet.Snapshot) Plan {
 	}
 	p.Effects = []string{"qemu starts and the guest boots from its disks, in a new scope with the limits that are kept; those set until restart are gone"}
 	if domainOn(d) {
-		p.Refused = append(p.Refused, "only a domain that is off can be started; it is " + d.Health().Word)
+		p.Refused = append(p.Refused, "only a domain that is off can be started; it is "+d.Health().Word)
 	}
 	p.Against = append(ofNova(d, "nova stops again what it did not start; use server-start"), p.Against...)
 	if d.Reason == "crashed" {

@@ -92,6 +92,9 @@ func (r *roster) down(targets []target, before *roster) (all []target) {
 // keep takes the machines in that are down.
 func (r *roster) keep(down []target, before *roster) {
 	for _, t := range down {
+		if t.up && r.machines[t.instance] != nil {
+			continue // it is a target of several jobs, of which one has lost it
+		}
 		m := &machine{instance: t.instance, job: t.job, node: hostPart(t.instance)}
 		if before != nil {
 			if old := before.machines[t.instance]; old != nil {
