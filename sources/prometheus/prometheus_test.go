@@ -334,7 +334,7 @@ func TestWhatIsNotToldIsMissing(t *testing.T) {
 func TestHostileLabels(t *testing.T) {
 	t.Parallel()
 	f := start(t, 3)
-	evil := "\x1b]0;owned\x07\"\\\n" + strings.Repeat("ü", 1<<20)
+	evil := "\x1b]0;owned\x07\"\\\n" + strings.Repeat("ü", 1<<16)
 	f.Change(func(all []*prometheus.Machine) []*prometheus.Machine {
 		all[0].Node, all[0].Mounts = evil, []string{evil}
 		all[1].Node = "node-0002" // as the third
@@ -375,7 +375,7 @@ func TestFaultsInWordsAndOneAtATime(t *testing.T) {
 			t.Parallel()
 			f := start(t, 2)
 			f.Break(c.only, c.fault)
-			seen := looked(t, New(place(f), Options{Every: 10 * time.Millisecond, Patience: 300 * time.Millisecond}), allScopes)
+			seen := looked(t, New(place(f), Options{Every: 10 * time.Millisecond, Patience: 2 * time.Second}), allScopes)
 			for scope, o := range seen {
 				if bad := !c.others || scope == ScopeSensors; bad != (o.Err != nil) {
 					t.Errorf("scope %s: %v", scope, o.Err)
