@@ -211,6 +211,14 @@ func diskWear(_ *scene, d *fleet.Disk) cell {
 	return cell{strconv.Itoa(d.Smart.UsedPct.V) + " %", dim}
 }
 
+// hostUp is how long a host has been up; nobody knows of one that is lost.
+func hostUp(c *scene, h *fleet.Host) cell {
+	if h.Lost != "" {
+		return cell{"—", dim}
+	}
+	return cell{coarse(h.Boot, c.now()), dim}
+}
+
 // seenBy is the source of a host that strata does not read itself.
 func seenBy(h *fleet.Host) string {
 	if strings.HasPrefix(h.Source, fleet.FleetSource) {

@@ -31,7 +31,7 @@ func hostsView() *view {
 				}
 				return cell{fmt.Sprintf("%.0f/%.0f", h.Pressure.Memory.Some60, h.Pressure.Memory.Full60), dim}
 			})},
-			{title: "up", width: 6, right: true, drop: 1, cell: host(func(c *scene, h *fleet.Host) cell { return cell{coarse(h.Boot, c.now()), dim} }), key: number(func(h *fleet.Host) float64 { return -float64(h.Boot.Unix()) })},
+			{title: "up", width: 6, right: true, drop: 1, cell: host(hostUp), key: number(func(h *fleet.Host) float64 { return -float64(h.Boot.Unix()) })},
 			{title: "agent", width: 10, idle: true, drop: 9, search: true, cell: ofAgent(func(c *scene, a *fleet.Agent) cell { return cell{a.State, c.t.state(a.Health().State)} })},
 			{title: "skew", width: 6, right: true, idle: true, drop: 10, cell: ofAgent(agentSkew)},
 			{title: "cost", width: 11, right: true, idle: true, drop: 12, cell: ofAgent(func(_ *scene, a *fleet.Agent) cell {

@@ -22,6 +22,14 @@ func sizeIf(bytes uint64, ok bool) string {
 	return size(bytes)
 }
 
+// hostBoot is when a host booted, where it is known to be up.
+func hostBoot(h *fleet.Host) time.Time {
+	if h.Lost != "" {
+		return time.Time{}
+	}
+	return h.Boot
+}
+
 func hostLoad(h *fleet.Host) string {
 	if !h.LoadKnown() {
 		return ""
@@ -47,7 +55,7 @@ func hostColumns(kind fleet.Kind) []column {
 			{"AVAILABLE", true, on(func(h *fleet.Host) string { return maybe(h.Memory.Available, size[uint64]) })},
 			{"SWAP", true, on(func(h *fleet.Host) string { return sizeIf(h.Swap.Total, h.SwapKnown()) })},
 			{"SWAPPED", true, on(func(h *fleet.Host) string { return sizeIf(h.Swap.Used, h.SwapKnown()) })},
-			{"UP", true, aged(func(h *fleet.Host) time.Time { return h.Boot })},
+			{"UP", true, aged(hostBoot)},
 			{"MODEL", false, on(func(h *fleet.Host) string { return h.Identity.Model })},
 		}
 	case fleet.KindSensor:

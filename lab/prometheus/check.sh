@@ -25,6 +25,7 @@ WORK=$(mktemp -d)
 
 cleanup() {
 	trap '' INT TERM
+	exec 2>/dev/null # of what bash says of the programs it ends
 	[ ! -e "$WORK/tmux.sock" ] || in_tmux kill-server 2>/dev/null
 	fleet_down
 	rm -rf "$WORK"

@@ -82,11 +82,6 @@ func of(metric, matchers string, labels ...string) query {
 	return by("max", "", metric, matchers, labels)
 }
 
-// sum adds up what a metric has of a machine.
-func sum(metric, matchers string, labels ...string) query {
-	return by("sum", "", metric, matchers, labels)
-}
-
 // rate is how fast a counter grows, by its last two samples: whatever the scrape interval is, nothing is averaged away.
 func rate(metric, matchers string, labels ...string) query {
 	return by("max", "irate", metric, matchers, labels)

@@ -253,6 +253,41 @@ func TestAMachineThatIsDownIsLostAndHidesNoOther(t *testing.T) {
 	}
 }
 
+// A target can go down between two questions: up is still 1, and it does not say who it is any more.
+func TestAMachineKeepsItsNameWhileItIsLost(t *testing.T) {
+	t.Parallel()
+	f := start(t, 2)
+	names := map[string]bool{}
+	step := 0
+	looked(t, New(place(f), Options{Every: 10 * time.Millisecond}), func(seen map[string]fleet.Observation) bool {
+		lost := ""
+		for _, o := range seen[ScopeHosts].Facts {
+			h := o.(*fleet.Host)
+			if names[h.Name] = true; h.Lost != "" {
+				lost = h.Lost
+			}
+		}
+		switch {
+		case step == 0 && len(names) == 2:
+			f.Change(func(all []*prometheus.Machine) []*prometheus.Machine {
+				all[1].Odd = map[string]string{"node_uname_info": "NaN"}
+				return all
+			})
+			step++
+		case step == 1 && strings.Contains(lost, "no node_uname_info"):
+			f.Change(func(all []*prometheus.Machine) []*prometheus.Machine {
+				all[1].Down = true
+				return all
+			})
+			step++
+		}
+		return step == 2 && strings.Contains(lost, "up is 0")
+	})
+	if len(names) != 2 {
+		t.Errorf("two machines were called %v", slices.Collect(maps.Keys(names)))
+	}
+}
+
 // A machine that is down before strata starts is known by what it said before.
 func TestAMachineThatWasDownBefore(t *testing.T) {
 	t.Parallel()
@@ -299,7 +334,7 @@ func TestWhatIsNotToldIsMissing(t *testing.T) {
 func TestHostileLabels(t *testing.T) {
 	t.Parallel()
 	f := start(t, 3)
-	evil := "\x1b]0;owned\x07\"\\\n" + strings.Repeat("ü", 1<<20)
+	evil := "\x1b]0;owned\x07\"\\\n" + strings.Repeat("ü", 1<<16)
 	f.Change(func(all []*prometheus.Machine) []*prometheus.Machine {
 		all[0].Node, all[0].Mounts = evil, []string{evil}
 		all[1].Node = "node-0002" // as the third
@@ -340,7 +375,7 @@ func TestFaultsInWordsAndOneAtATime(t *testing.T) {
 			t.Parallel()
 			f := start(t, 2)
 			f.Break(c.only, c.fault)
-			seen := looked(t, New(place(f), Options{Every: 10 * time.Millisecond, Patience: 300 * time.Millisecond}), allScopes)
+			seen := looked(t, New(place(f), Options{Every: 10 * time.Millisecond, Patience: 2 * time.Second}), allScopes)
 			for scope, o := range seen {
 				if bad := !c.others || scope == ScopeSensors; bad != (o.Err != nil) {
 					t.Errorf("scope %s: %v", scope, o.Err)

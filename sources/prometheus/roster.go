@@ -76,11 +76,13 @@ func call(ctx context.Context, a *asker, now time.Time, before *roster) (*roster
 	return r, nil
 }
 
-// down are the targets that are down and, by what is known of their job or of themselves, node_exporters.
+// down are the targets that do not say who they are now and are, by what is known of their job or of themselves,
+// node_exporters. One may go down between two questions, when up is still 1.
 func (r *roster) down(targets []target, before *roster) (all []target) {
 	for _, t := range targets {
-		was := r.jobs[t.job] || before != nil && (before.jobs[t.job] || before.machines[t.instance] != nil)
-		if !t.up && was && r.machines[t.instance] == nil {
+		known := before != nil && before.machines[t.instance] != nil
+		job := r.jobs[t.job] || before != nil && before.jobs[t.job]
+		if r.machines[t.instance] == nil && (known || !t.up && job) {
 			all = append(all, t)
 		}
 	}
@@ -90,6 +92,9 @@ func (r *roster) down(targets []target, before *roster) (all []target) {
 // keep takes the machines in that are down.
 func (r *roster) keep(down []target, before *roster) {
 	for _, t := range down {
+		if t.up && r.machines[t.instance] != nil {
+			continue // it is a target of several jobs, of which one has lost it
+		}
 		m := &machine{instance: t.instance, job: t.job, node: hostPart(t.instance)}
 		if before != nil {
 			if old := before.machines[t.instance]; old != nil {
@@ -101,6 +106,9 @@ func (r *roster) keep(down []target, before *roster) {
 			}
 		}
 		m.lost = fmt.Sprintf("Prometheus cannot scrape %s (up is 0)", t.instance)
+		if t.up {
+			m.lost = "Prometheus has no node_uname_info of " + t.instance
+		}
 		if !m.seen.IsZero() {
 			m.lost += ", last seen " + m.seen.UTC().Format(time.DateTime) + "Z"
 		}
