@@ -325,8 +325,16 @@ func TestForceDelete(t *testing.T) {
 		_, ok := s.Get(fleet.Ref{Kind: fleet.KindPod, Source: l.source, Name: "shop/never"})
 		return ok
 	})
+	proven := ForceDeletePod{Source: l.source, Pod: "shop/never"}.Plan(l.store.Snapshot())
 	l.must(t, ForceDeletePod{Source: l.source, Pod: "shop/never"})
 	l.refused(t, ForceDeletePod{Source: l.source, Pod: "shop/" + l.api.Pods()[0].Name}, "no cloud")
+	// Its successor of that name is scheduled between plan and deed.
+	l.api.AddPod(fake.Pod{Namespace: "shop", Name: "never", Phase: "Running", Node: "w1", Owner: "StatefulSet/never"})
+	writes := l.writes()
+	err := proven.Action.apply(t.Context(), l.runner.Hands, func(Step) {})
+	if err == nil || !strings.Contains(err.Error(), "put on node w1 meanwhile") || l.writes() != writes {
+		t.Errorf("a pod that is on a node by now: %v", err)
+	}
 }
 
 func TestRestartIsSeenWhenItIsRolledOut(t *testing.T) {

@@ -102,28 +102,26 @@ func (a DeletePod) apply(ctx context.Context, hands Hands, _ func(Step)) error {
 	if a.Grace.OK {
 		options["gracePeriodSeconds"] = a.Grace.V
 	}
-	return deletePod(ctx, hands, a.Source, a.Pod, a.UID, options)
-}
-
-// deletePod deletes the pod of that uid, and no other of its name.
-func deletePod(ctx context.Context, hands Hands, source, pod, uid string, options map[string]any) error {
-	k, err := hands.kube(source)
+	k, err := hands.kube(a.Source)
 	if err != nil {
 		return err
 	}
-	if uid != "" {
-		options["preconditions"] = map[string]any{"uid": uid}
+	if a.UID != "" { // that pod, and no other of its name
+		options["preconditions"] = map[string]any{"uid": a.UID}
 	}
-	namespace, name := split(pod)
-	at := kubePath{group: "api/v1", namespace: namespace, resource: "pods", name: name}
-	err = k.do(ctx, kubeCall{verb: "delete", path: at, body: options}, nil)
+	err = k.do(ctx, kubeCall{verb: "delete", path: podPath(a.Pod), body: options}, nil)
 	switch {
 	case isKube(err, http.StatusConflict):
-		return fmt.Errorf("deleting pod %s: it is another pod of that name by now: %w", pod, err)
+		return fmt.Errorf("deleting pod %s: it is another pod of that name by now: %w", a.Pod, err)
 	case err != nil:
-		return fmt.Errorf("deleting pod %s: %w", pod, err)
+		return fmt.Errorf("deleting pod %s: %w", a.Pod, err)
 	}
 	return nil
+}
+
+func podPath(pod string) kubePath {
+	namespace, name := split(pod)
+	return kubePath{group: "api/v1", namespace: namespace, resource: "pods", name: name}
 }
 
 func (a DeletePod) seen(s *fleet.Snapshot, _ time.Time) (verdict, string) {
@@ -147,6 +145,7 @@ type ForceDeletePod struct {
 	Source string `json:"source"`
 	Pod    string `json:"pod"` // namespace/name
 	UID    string `json:"uid,omitempty"`
+	Node   string `json:"node,omitempty"` // whose machine was proven to be off; "" for a pod without one
 }
 
 // Name is pod-delete-force.
@@ -172,6 +171,8 @@ func (a ForceDeletePod) Plan(s *fleet.Snapshot) Plan {
 		return plan
 	}
 	proof, why := provenOff(s, p)
+	a.Node = p.Node
+	plan.Action = a
 	if why != "" {
 		plan.Refused = append(plan.Refused, "its containers may still run and write: "+why)
 	} else {
@@ -211,8 +212,39 @@ func provenOff(s *fleet.Snapshot, p *fleet.Pod) (proof, why string) {
 	return "", fmt.Sprintf("no cloud that is seen has the machine of %s", p.Node)
 }
 
+// apply deletes the pod as it was read last: one that was put on another node since is left alone.
 func (a ForceDeletePod) apply(ctx context.Context, hands Hands, _ func(Step)) error {
-	return deletePod(ctx, hands, a.Source, a.Pod, a.UID, map[string]any{"gracePeriodSeconds": 0})
+	k, err := hands.kube(a.Source)
+	if err != nil {
+		return err
+	}
+	for range conflictsMost {
+		var p struct {
+			Meta kubeMeta `json:"metadata"`
+			Spec struct {
+				Node string `json:"nodeName"`
+			} `json:"spec"`
+		}
+		if err := k.do(ctx, kubeCall{verb: "get", path: podPath(a.Pod)}, &p); err != nil {
+			return fmt.Errorf("reading pod %s before it is deleted: %w", a.Pod, err)
+		}
+		switch {
+		case a.UID != "" && p.Meta.UID != a.UID:
+			return fmt.Errorf("deleting pod %s: it is another pod of that name by now", a.Pod)
+		case p.Spec.Node != a.Node:
+			return fmt.Errorf("deleting pod %s: it was put on node %s meanwhile, whose machine nobody proved to be off", a.Pod, p.Spec.Node)
+		}
+		err = k.do(ctx, kubeCall{verb: "delete", path: podPath(a.Pod), body: map[string]any{
+			"gracePeriodSeconds": 0, "preconditions": map[string]any{"uid": p.Meta.UID, "resourceVersion": p.Meta.Version},
+		}}, nil)
+		if !isKube(err, http.StatusConflict) {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("deleting pod %s: %w", a.Pod, err)
+	}
+	return nil
 }
 
 func (a ForceDeletePod) seen(s *fleet.Snapshot, _ time.Time) (verdict, string) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"strconv"
 	"slices"
 
 	"strata/internal/fleet"
@@ -16,10 +17,10 @@ func unitOffers() []Offer {
 			Key: "l", Title: "limit disk I/O", Kind: fleet.KindUnit, New: newLimit,
 			Params: []Param{
 				{"device", "the disk, as in /sys/block; a partition or volume means the disk below it", suggestDisks},
-				{"read", "bytes per second to read at most: 2M, 500K (K is 1000, as in systemd), none for no limit, empty leaves it as it is", suggestNone},
+				{"read", "bytes per second to read at most: 2M, 500K (K is 1000, as in systemd), none for no limit, empty leaves it as it is", suggestLost("read")},
 				{"write", "bytes per second to write at most, the same way; offered is a quarter of what it writes now", suggestWrite},
-				{"riops", "reads per second at most: a number, none for no limit, empty leaves it as it is", suggestNone},
-				{"wiops", "writes per second at most: a number, none for no limit, empty leaves it as it is", suggestNone},
+				{"riops", "reads per second at most: a number, none for no limit, empty leaves it as it is", suggestLost("riops")},
+				{"wiops", "writes per second at most: a number, none for no limit, empty leaves it as it is", suggestLost("wiops")},
 				{"for", "until-restart, a time after which systemd clears it (2h), or kept", suggestFor},
 			},
 		}),
@@ -82,10 +83,13 @@ func suggestDisks(s *fleet.Snapshot, r fleet.Ref) (names []string) {
 	return names
 }
 
-// suggestWrite offers about a quarter of what a unit writes to its busiest disk now. Nothing comes first: a limit that
-// nobody asked for must not come with another.
+// suggestWrite offers what was lost, and about a quarter of what a unit writes to its busiest disk now. Nothing comes first:
+// a limit that nobody asked for must not come with another.
 func suggestWrite(s *fleet.Snapshot, r fleet.Ref) []string {
 	all := busiest(s, r)
+	if lost := suggestLost("write")(s, r); len(lost) > 2 {
+		return lost
+	}
 	if len(all) == 0 || !all[0].WriteBytesSec.OK {
 		return []string{"", "2M", "none"}
 	}
@@ -99,7 +103,20 @@ func quarter(rate float64) string {
 	return decimal(math.Round(n/digits) * digits)
 }
 
-func suggestNone(*fleet.Snapshot, fleet.Ref) []string { return []string{"", "none"} }
+// suggestLost offers the limit that an earlier scope of the unit's domain had, by the name of its parameter.
+func suggestLost(param string) func(*fleet.Snapshot, fleet.Ref) []string {
+	return func(s *fleet.Snapshot, r fleet.Ref) []string {
+		values := []string{""}
+		if u, ok := fleet.Find[*fleet.Unit](s, r); ok && len(u.Lost) > 0 {
+			for _, v := range limitValues() {
+				if was := *v.of(&u.Lost[0].Limit); v.param == param && was.OK {
+					values = append(values, strconv.FormatUint(was.V, 10))
+				}
+			}
+		}
+		return append(values, "none")
+	}
+}
 
 func suggestFor(s *fleet.Snapshot, r fleet.Ref) []string {
 	if u, ok := fleet.Find[*fleet.Unit](s, r); ok && u.Domain == "" && (LimitUnit{For: kept, Set: fleet.IOLimit{ReadsSec: fleet.Some[uint64](1)}}).refuse(u) == nil {

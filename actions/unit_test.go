@@ -93,6 +93,27 @@ func TestAQuarterIsSuggested(t *testing.T) {
 	}
 }
 
+// The limit that an earlier scope of a domain had is offered for the new one.
+func TestALostLimitIsOffered(t *testing.T) {
+	t.Parallel()
+	u := &fleet.Unit{Source: "host/h", Host: "h", Name: "b.scope", Domain: "compute", Lost: []fleet.LostLimit{{
+		Disk: "sda", Unit: "a.scope", Limit: fleet.IOLimit{WriteBytesSec: fleet.Some(uint64(2e6)), ReadsSec: fleet.Some(uint64(1234))},
+	}}}
+	store := fleet.NewStore(nil)
+	store.Put(fleet.Observation{Source: "host/h", Scope: "units", At: time.Now(), Facts: fleet.Facts{u}})
+	s, err := store.Next(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit, _ := Find("unit-limit")
+	for _, p := range limit.Params {
+		want := map[string]string{"write": "2000000", "riops": "1234", "read": "none", "wiops": "none"}[p.Name]
+		if got := p.Suggest; want != "" && got(s, u.Ref())[1] != want {
+			t.Errorf("%s: offered %q, want %s", p.Name, got(s, u.Ref()), want)
+		}
+	}
+}
+
 // A limit for a while is cleared by systemd, whether or not strata still runs; another limit replaces its timer.
 func TestATimerClearsALimit(t *testing.T) {
 	t.Parallel()

@@ -126,6 +126,8 @@ func unitLimit(c *scene, u *fleet.Unit) cell {
 	}
 	share, says := nearestLimit(d)
 	switch {
+	case says == "" && len(marks) == 0 && len(u.Lost) > 0:
+		return cell{"lost " + u.Lost[0].Limit.String(), warnInk}
 	case says == "" && len(marks) == 0:
 		return cell{"none", dim}
 	case says == "":

@@ -119,6 +119,9 @@ func (r random) object(w *world) fleet.Object {
 	case 10:
 		return r.host(w)
 	case 11:
+		if r.IntN(3) == 0 {
+			return r.unit(w)
+		}
 		return r.domain()
 	case 12, 13:
 		return r.kernel(w)
@@ -136,6 +139,15 @@ func (r random) domain() fleet.Object {
 		d.Disks = append(d.Disks, fleet.DomainDisk{Path: fleet.DiskPath{Disks: []string{r.one("sda", "nvme0n1")}}})
 	}
 	return d
+}
+
+func (r random) unit(w *world) fleet.Object {
+	host := r.one("h1", "h2")
+	u := &fleet.Unit{Source: "host/" + host, Host: host, Name: "m.scope", Domain: r.one("", "instance-1")}
+	if r.yes() {
+		u.Lost = []fleet.LostLimit{{Disk: "sda", Limit: fleet.IOLimit{ReadsSec: fleet.Some(uint64(50))}, Unit: "l.scope", At: r.ago(w, time.Hour)}}
+	}
+	return u
 }
 
 // boot is the id of a boot as the journal writes it.

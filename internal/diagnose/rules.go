@@ -7,6 +7,6 @@ func Rules() []Rule {
 	return slices.Concat(
 		stopRules(), serverRules(), computeRules(), linkRules(),
 		nodeRules(), podRules(), podStartRules(), volumeRules(),
-		heatRules(), smartRules(), counterRules(), filesystemRules(), memoryRules(), domainRules(), kernelRules(),
+		heatRules(), smartRules(), counterRules(), filesystemRules(), memoryRules(), domainRules(), unitRules(), kernelRules(),
 	)
 }

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,9 @@ type Unit struct {
 	SwapMax  Opt[uint64]  `json:"swapMaxBytes"`         // memory.swap.max; missing when there is no limit
 	Pressure *Stall       `json:"ioPressure,omitempty"` // io.pressure; nil when the kernel has none
 	IO       []UnitIO     `json:"io,omitempty"`         // of each whole disk it touched or is limited on, by name
-	Missing  []string     `json:"missing,omitempty"`
+	// Lost are limits that an earlier scope of the domain took with it, while the domain has none since.
+	Lost    []LostLimit `json:"lost,omitempty"`
+	Missing []string    `json:"missing,omitempty"`
 }
 
 // UnitIO is what a unit does to one whole disk, and where it is limited there.
@@ -37,6 +40,14 @@ type UnitIO struct {
 	WritesSec     Opt[float64] `json:"writesPerSec"`
 	Limit         IOLimit      `json:"limit"`        // io.max of the unit, which systemd writes
 	LibvirtLimit  IOLimit      `json:"libvirtLimit"` // io.max of its folder libvirt, which virsh blkiotune writes
+}
+
+// LostLimit is a limit that ended with its scope.
+type LostLimit struct {
+	Disk  string    `json:"disk"`
+	Limit IOLimit   `json:"limit"`
+	Unit  string    `json:"unit"` // the scope that had it
+	At    time.Time `json:"at"`   // when the next scope was seen without it
 }
 
 // IOLimit is a limit on I/O. What is missing is not limited.
@@ -127,6 +138,11 @@ func (u *Unit) Busiest() (most *UnitIO) {
 		}
 	}
 	return most
+}
+
+// Lacks reports whether a file of the unit's group could not be read.
+func (u *Unit) Lacks(file string) bool {
+	return slices.ContainsFunc(u.Missing, func(m string) bool { return strings.HasPrefix(m, file+":") })
 }
 
 // Limited reports whether anything of the unit's I/O is limited by its control groups.

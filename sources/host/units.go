@@ -41,6 +41,7 @@ type units struct {
 	devices map[string]device // by number
 	foundAt time.Time         // when devices was emptied
 	buffer  []byte
+	limits  limits
 }
 
 // group is what is known of one unit's control group.
@@ -71,7 +72,7 @@ type device struct {
 func newUnits(s *source, n *notes) *units {
 	return &units{
 		source: s.name, host: s.conf.Name, at: s.at, notes: n, wishes: s.conf.Wishes,
-		known: map[string]*group{}, buffer: make([]byte, 64<<10),
+		known: map[string]*group{}, limits: limits{}, buffer: make([]byte, 64<<10),
 	}
 }
 
@@ -215,6 +216,7 @@ func (u *units) read(folder string, g *group, now time.Time) {
 		}
 	}
 	u.who(unit, folder, g)
+	u.limits.follow(unit, now)
 	g.unit, g.at, g.usage, g.io, g.have = unit, now, usage, io, counted
 	g.idle = unit.CPU.OK && unit.CPU.V < idleCPU && !slices.ContainsFunc(unit.IO, func(d fleet.UnitIO) bool {
 		return d.ReadsSec.Or(0)+d.WritesSec.Or(0) > 0

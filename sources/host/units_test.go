@@ -1,6 +1,7 @@
 package host
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,6 +78,38 @@ func TestLimitsOfBothPlaces(t *testing.T) {
 	}
 	if !slices.Equal(u.IO, want) || u.SwapMax != fleet.Some(uint64(0)) {
 		t.Errorf("got %+v, swap limit %+v", u.IO, u.SwapMax)
+	}
+}
+
+// TestALimitThatEndedWithItsScopeIsTold until there is one again.
+func TestALimitThatEndedWithItsScopeIsTold(t *testing.T) {
+	t.Parallel()
+	s := openstackHost(t)
+	const next = `machine-qemu\x2d7\x2dcompute.scope`
+	limit := func(unit string, values map[string]uint64) {
+		if err := s.SetIOMax(unit, "259:0", values); err != nil {
+			t.Fatal(err)
+		}
+		s.pass(2 * time.Second)
+		s.units.all.Store(true)
+	}
+	limit(scopeCompute, map[string]uint64{"wbps": 2e6})
+	lookUnits(s)
+	s.change(func(st *machine.State) {
+		st.Units = slices.DeleteFunc(st.Units, func(u machine.Unit) bool { return u.Guest == "compute" })
+		st.Units = append(st.Units, machine.Guest(7, "compute", 4000, "nvme0n1", mib, 0))
+	})
+	u := lookUnits(s)[next]
+	if len(u.Lost) != 1 || u.Lost[0].Unit != scopeCompute || u.Lost[0].Limit.WriteBytesSec.V != 2e6 || u.Lost[0].At.IsZero() {
+		t.Errorf("what the last scope was limited to: %+v", u.Lost)
+	}
+	limit(next, map[string]uint64{"wbps": 3e6})
+	if u := lookUnits(s)[next]; u.Lost != nil || !u.Limited() {
+		t.Errorf("limited again: %+v", u)
+	}
+	limit(next, map[string]uint64{"wbps": math.MaxUint64})
+	if u := lookUnits(s)[next]; u.Lost != nil || u.Limited() {
+		t.Errorf("whoever takes a limit away needs not be told: %+v", u)
 	}
 }
 

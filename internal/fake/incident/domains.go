@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"strata/internal/fake/machine"
+	"strata/internal/fake/nova"
 )
 
 // What libvirt calls the virtual machines: the two on openstack-host, and the two workers on compute.
@@ -67,8 +68,25 @@ func (s *scene) domainsLimited() bool {
 	return false
 }
 
+// hearController has OpenStack's APIs answer only while their machine runs.
+func (s *scene) hearController() {
+	is, _ := s.machines[machineOpenstack].Domain(controllerDomain)
+	silent := is.State != "running"
+	if silent == s.silent {
+		return
+	}
+	if s.silent = silent; !silent {
+		s.nova.Heal()
+		return
+	}
+	for _, api := range []nova.API{nova.Keystone, nova.Nova} {
+		s.nova.Break(api, nova.Hang())
+	}
+}
+
 // hearDomains takes in what was done to domains behind Nova's back.
 func (s *scene) hearDomains(at time.Duration) {
+	s.hearController()
 	h := s.compute
 	is, _ := s.machines[machineOpenstack].Domain(computeDomain)
 	switch runs := is.State == "running"; {

@@ -2,8 +2,10 @@ package incident
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // virsh runs virsh on a machine and returns what it printed.
@@ -60,6 +62,32 @@ func TestWhatIsDoneToAGuestBehindNovasBack(t *testing.T) {
 	}
 	r.world.Nova.PowerOn(workerOneID)
 	r.until("a domain follows nova", func() bool { return r.runs("compute", workerOneDomain) })
+}
+
+func TestOpenStackDoesNotAnswerWhileItsControllerIsOff(t *testing.T) {
+	t.Parallel()
+	r := start(t, Options{Speed: steady, Quiet: true})
+	answers := func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.world.Nova.AuthURL(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := r.http.Do(request)
+		if err != nil {
+			return false
+		}
+		_ = answer.Body.Close()
+		return true
+	}
+	r.virsh("openstack-host", "destroy", controllerDomain)
+	r.until("nothing answers", func() bool { return !answers() })
+	r.virsh("openstack-host", "start", controllerDomain)
+	r.until("it answers again", answers)
+	if r.status(workerOneID) != "ACTIVE" {
+		t.Error("its servers ran on, and are not ACTIVE")
+	}
 }
 
 func TestComputesDomainIsWhatComputeRunsIn(t *testing.T) {

@@ -27,6 +27,7 @@ type scene struct {
 	compute  *hypervisor
 	guests   []*guest
 	cluster  *cluster
+	silent   bool // the machine of OpenStack's APIs does not run
 
 	mu      sync.Mutex
 	reboots map[string]bool // servers that were told to reboot and have not yet

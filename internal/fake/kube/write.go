@@ -165,6 +165,11 @@ func (s *Server) remove(w http.ResponseWriter, a target, options map[string]any)
 			message = fmt.Sprintf("Precondition failed: UID in precondition: %s, UID in object meta: %s", want, uidIn(e.json))
 			return
 		}
+		if want, ok := pre["resourceVersion"].(string); ok && want != version(e.version) {
+			code = http.StatusConflict
+			message = fmt.Sprintf("Precondition failed: ResourceVersion in precondition: %s, ResourceVersion in object meta: %s", want, version(e.version))
+			return
+		}
 		p, isPod := e.value.(Pod)
 		grace := float64(deleteGrace)
 		if g, ok := options["gracePeriodSeconds"].(float64); ok {
