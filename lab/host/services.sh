@@ -5,7 +5,7 @@
 SERVICE=lab-writer.service
 
 limits_of_service() { shell "cat /sys/fs/cgroup/system.slice/$SERVICE/io.max 2>/dev/null"; }
-dropins() { shell "ls /etc/systemd/system.control/$SERVICE.d 2>/dev/null | tr '\n' ' '"; }
+dropins() { shell "cat /etc/systemd/system.control/$SERVICE.d/* 2>/dev/null | grep ="; }
 service_rate() { on lab writer rate 10; }
 
 # A drop-in of systemd holds it, over daemon-reload and over a restart of the service.
@@ -17,7 +17,7 @@ limit_of_service_is_kept() {
 	done_to unit-limit $SERVICE device=$DISK write=2M for=kept
 	held="$(number_of $DISK) rbps=max wbps=2000000 riops=max wiops=max"
 	expect "the kernel has the service's limit" "$held" "$(limits_of_service)"
-	contains "it is in a drop-in" 'IOWriteBandwidthMax' "$(dropins)"
+	expect "a drop-in of systemd keeps it" "IOWriteBandwidthMax=/dev/$DISK 2000000" "$(dropins)"
 	between "the service writes 2 MB/s" 1600000 2400000 "$(service_rate)"
 	on systemctl daemon-reload
 	expect "it survives a daemon-reload" "$held" "$(limits_of_service)"
@@ -26,7 +26,7 @@ limit_of_service_is_kept() {
 	between "which writes 2 MB/s again" 1600000 2400000 "$(service_rate)"
 	done_to undo "$(undo_id unit-limit)"
 	expect "undo takes it away" "" "$(limits_of_service)"
-	note "drop-ins after the undo: $(dropins)"
+	expect "and what systemd keeps of its drop-in limits nothing" "IOWriteBandwidthMax=" "$(dropins)"
 	shell "systemctl daemon-reload; systemctl restart $SERVICE"
 	expect "and it does not come back with a restart of the service" "" "$(limits_of_service)"
 	between "which writes as before" $((before / 3)) $((before * 3)) "$(service_rate)"
