@@ -34,12 +34,13 @@ from_here() { PATH=$WORK/bin:$PATH "$STRATA" "$1" --no-host --host $FAR --wait 9
 # findings FILTER: what strata here finds, as a line for each.
 findings() { from_here snapshot -o json 2>/dev/null | jq -r ".findings[]? | select(.shown) | $1"; }
 
-# agent_is FILTER WANT: of what strata here knows of the agent. It looks once.
+# agent_line: what strata here knows of the agent. It looks once.
 agent_line() { objects agents "select(.name == \"$FAR\")"; }
 
 far_cockpit() {
 	COLUMNS_WANTED=180 LINES_WANTED=40 screen_open f env PATH="$WORK/bin:$PATH" TERM=xterm-256color LC_ALL=C.UTF-8 \
 		"$STRATA" --no-host --host $FAR
+	until_true 30 shows f Servers
 	press f :agents
 	see "the cockpit here has the agent there" f 90 "$FAR +connected"
 }
@@ -91,7 +92,6 @@ keep_far() {
 	screen f | sed 's/ *$//; /^$/d; /^│ *│$/d; s/^/      | /'
 }
 
-# lost_and_found NAME SECONDS WORDS: the cockpit must say that it is lost, and have it back by itself.
 is_lost() { # NAME SECONDS WORDS
 	see "$1: the cockpit says that it is lost" f "$2" "$FAR +failing.*($3)"
 }

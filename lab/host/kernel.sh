@@ -41,9 +41,11 @@ heat_is_seen() {
 
 kernel() {
 	# What was written before is forgotten, so that what is seen is new.
-	shell 'journalctl --rotate; journalctl --vacuum-time=1s' >/dev/null 2>&1
+	shell 'journalctl --rotate; journalctl --vacuum-time=1s; echo "lab: begins" >/dev/kmsg' >/dev/null 2>&1
 	far_begins
 	far_cockpit
+	press f :dmesg
+	see "its kernel log is followed" f 60 'lab: begins'
 	press f :kernel
 	on_screen "NVMe read error" io-error $DISK badread nvme
 	finds "NVMe read error: found on the drive" KRN-IO "$DISK|LABNVME"

@@ -17,6 +17,7 @@ import (
 // Times of following the kernel's log.
 const (
 	kernelSoon    = 200 * time.Millisecond // lines that come together are told together
+	kernelOld     = 4 * time.Second        // and those that a log holds already, for so long
 	kernelPace    = time.Second            // between two tails of the log, at first
 	kernelPaceMax = 16 * time.Second       // and while there is always a new one: a tail is long
 	kernelSilent  = time.Second            // between two looks at a journal that tells nothing yet
@@ -203,12 +204,19 @@ func (k *kernel) tell(ctx context.Context, see func(fleet.Observation)) {
 	var due time.Time // when the timer rings; zero when nothing waits for it
 	var told fleet.Facts
 	pace, last := kernelPace, time.Time{}
+	var began time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-k.moved:
-			if at := time.Now().Add(kernelSoon); due.IsZero() || at.Before(due) {
+			at := time.Now().Add(kernelSoon)
+			if began.IsZero() {
+				began = at
+			}
+			// What the log holds is told whole: half of it would mean that there is no more.
+			reading := last.IsZero() && at.Sub(began) < kernelOld
+			if due.IsZero() || at.Before(due) || reading {
 				due = at
 				timer.Reset(kernelSoon)
 			}
