@@ -21,7 +21,7 @@ on_screen() {
 		fail "$name: on the screen" "$(screen f | sed 's/ *$//; /^$/d')"
 		return
 	fi
-	at=$(objects kernel "select(.class == \"$class\") | select(.subject // \"\" | test(\"^$subject\")) | .at" | jq -rs 'sort | last |
+	at=$(objects kernel "select(.class == \"$class\") | select(.subject // \"\" | test(\"^$subject\")) | .at" | jq -rs 'sort | last // "1970-01-01T00:00:00Z" |
 		(sub("(\\.[0-9]+)?Z$"; "Z") | fromdate) * 1000 + ((capture("\\.(?<f>[0-9]+)Z") // {f: "0"}).f + "000" | .[0:3] | tonumber)')
 	at_most "$name: from the kernel's line to the screen" 2000 $((shown - at))
 }
