@@ -29,7 +29,7 @@ far_ends() {
 }
 
 # from_here VERB ARGUMENT...: strata on this machine, which looks at the other one only.
-from_here() { PATH=$WORK/bin:$PATH "$STRATA" "$1" --no-host --host $FAR --wait 90s "${@:2}"; }
+from_here() { PATH=$WORK/bin:$PATH "$STRATA" "$1" --no-host --host $FAR --wait 240s "${@:2}"; }
 
 # findings FILTER: what strata here finds, as a line for each.
 findings() { from_here snapshot -o json 2>/dev/null | jq -r ".findings[]? | select(.shown) | $1"; }
@@ -42,7 +42,7 @@ far_cockpit() {
 		"$STRATA" --no-host --host $FAR
 	until_true 30 shows f Servers
 	press f :agents
-	see "the cockpit here has the agent there" f 90 "$FAR +connected"
+	see "the cockpit here has the agent there" f 240 "$FAR +connected"
 }
 
 # ssh_of_cockpit: the ssh that the cockpit talks through.
