@@ -45,7 +45,7 @@ kernel() {
 	far_begins
 	far_cockpit
 	press f :dmesg
-	see "its kernel log is followed" f 60 'lab: begins'
+	see "its kernel log is followed" f 60 ' begins'
 	press f :kernel
 	on_screen "NVMe read error" io-error $DISK badread nvme
 	finds "NVMe read error: found on the drive" KRN-IO "$DISK|LABNVME"
