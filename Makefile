@@ -29,7 +29,7 @@ lab-openstack: ## a real Keystone and Nova on the loopback, strata run against i
 lab-kube: ## a real kube-apiserver on the loopback, strata run against it (about 15 minutes the first time)
 	lab/kube/check.sh
 
-lab-host: ## a machine with systemd, drives, swap and libvirt in QEMU, strata run inside (about half an hour, root, Debian)
+lab-host: ## a machine with systemd, drives, swap and libvirt in QEMU, strata run inside and over ssh (about an hour, root, Debian)
 	lab/host/check.sh
 
 lab-hosts: ## fifty machines behind one sshd in a network namespace, watched at once (about five minutes, root, openssh-server)

@@ -11,7 +11,8 @@ import (
 	"strata/internal/sh"
 )
 
-// CheckDisk runs qemu-img check on a disk of a domain that is off. It changes nothing.
+// CheckDisk runs qemu-img check on a disk of a domain that is off. It changes nothing. It fails when the image is damaged;
+// space that is lost in it is no damage.
 type CheckDisk struct {
 	Source string `json:"source"`
 	UUID   string `json:"uuid"`
@@ -79,6 +80,9 @@ func (a CheckDisk) apply(ctx context.Context, hands Hands, say func(Step)) error
 		3: "space is lost in the image, no data: disk-repair gives it back",
 	}[r.Code]
 	say(Step{Says: verdict, Output: verdict + "\n\n" + lastLines(string(r.Stdout)+r.Stderr, imageShown)})
+	if r.Code == 2 {
+		return fmt.Errorf("checking %s: %s", a.File, verdict)
+	}
 	return nil
 }
 

@@ -372,7 +372,7 @@ func TestADiskIsCheckedAndRepairedAfterACopy(t *testing.T) {
 	l.seen(t, plainDomain, func(d *fleet.Domain) bool { return d.State == "shut off" })
 	check := l.make(t, "disk-check", plainDomain, nil)
 	said, err := l.do(t, check)
-	if last := said[len(said)-1]; err != nil || !strings.Contains(last.Output, "3 errors were found") || !strings.Contains(last.Output, "DAMAGED") {
+	if last := said[len(said)-1]; err == nil || last.Phase != Failed || !strings.Contains(last.Says, "DAMAGED") || !strings.Contains(last.Output, "3 errors were found") {
 		t.Fatalf("%v, said %+v", err, last)
 	}
 	repair := l.make(t, "disk-repair", plainDomain, nil)

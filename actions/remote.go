@@ -42,6 +42,9 @@ func applyThere(ctx context.Context, there connect.Remote, do wire.Do, say func(
 				say(Step{Says: "on " + there.Name + ": " + did.Phase, Output: did.Output})
 				return nil
 			case phase.Over():
+				if did.Output != "" {
+					say(Step{Says: "on " + there.Name + ": " + did.Phase, Output: did.Output})
+				}
 				return errors.New(did.Says)
 			default:
 				say(Step{Says: did.Says, Share: did.Share})

@@ -47,6 +47,7 @@ func TestAnActionIsDoneByTheAgentOverThere(t *testing.T) {
 			phase:  Seen,
 		},
 		"refused there":      {script: hello + `echo '{"did":{"phase":"refused","says":"it is locked"}}'`, phase: Failed, says: "it is locked"},
+		"failed there":       {script: hello + `echo '{"did":{"phase":"failed","says":"it is damaged","output":"boot ok"}}'`, phase: Failed, says: "it is damaged"},
 		"cut before an end":  {script: hello + `echo '{"did":{"phase":"begin"}}'; echo 'Connection reset' >&2`, phase: Failed, says: "Connection reset", lost: true},
 		"never reached":      {script: `echo 'No route to host' >&2; exit 255`, phase: Failed, says: "No route to host"},
 		"not allowed there":  {script: hello, allow: "swap-off swap-on", phase: Failed, says: "slow is not among the actions that the configuration allows on x"},
@@ -64,7 +65,7 @@ func TestAnActionIsDoneByTheAgentOverThere(t *testing.T) {
 			if last.Phase != c.phase || errors.As(err, &lost) != c.lost || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
 				t.Errorf("it ended with %+v, %v", last, err)
 			}
-			if name == "done" && last.Output != "boot ok" {
+			if (name == "done" || name == "failed there") && last.Output != "boot ok" {
 				t.Errorf("it answered %q", last.Output)
 			}
 		})

@@ -210,7 +210,7 @@ func (r *Runner) perform(ctx context.Context, plan Plan, typed string, deed flee
 		}
 		r.Wake(plan.Action.Target().Source)
 		err = errors.Join(err, r.record(deed, phase, "", err))
-		tell(phase, Step{Says: err.Error()})
+		tell(phase, Step{Says: err.Error(), Output: output})
 		return err
 	}
 	if plan.Reads {

@@ -181,11 +181,17 @@ func partitionOf(name string, disks []string) string {
 	return ""
 }
 
-// diskBelow returns the disk below a mapped device, a partition or a file that domains or swap lie on.
+// diskBelow returns the disk below a filesystem's device or mount point, or below a mapped device, a partition or a file
+// that domains or swap lie on.
 func diskBelow(s *fleet.Snapshot, u *fleet.Unit, device string) string {
 	for a := range fleet.All[*fleet.SwapArea](s, fleet.KindSwap) {
 		if a.Source == u.Source && a.Name == device && a.Disk != "" {
 			return a.Disk
+		}
+	}
+	for f := range fleet.All[*fleet.Filesystem](s, fleet.KindFilesystem) {
+		if f.Source == u.Source && (f.Device == device || f.Mount == device) && len(f.Disks) == 1 {
+			return f.Disks[0]
 		}
 	}
 	name := path.Base(device)

@@ -165,6 +165,8 @@ func TestALimitThatWouldDoNothingIsRefused(t *testing.T) {
 	for name, p := range map[string]Plan{
 		"/dev/nvme0n1p1 is a partition of nvme0n1": limit(Args{"device": "/dev/nvme0n1p1", "write": "2M"}).Plan(b.store.Snapshot()),
 		"/dev/dm-1 is on nvme0n1":                  limit(Args{"device": "/dev/dm-1", "write": "2M"}).Plan(b.store.Snapshot()),
+		"/dev/mapper/rl-home is on nvme0n1":        limit(Args{"device": "/dev/mapper/rl-home", "write": "2M"}).Plan(b.store.Snapshot()),
+		"/home is on nvme0n1":                      limit(Args{"device": "/home", "write": "2M"}).Plan(b.store.Snapshot()),
 	} {
 		if len(p.Refused) > 0 || !strings.Contains(strings.Join(p.Effects, "; "), strings.TrimPrefix(name, "/dev/nvme0n1p1")) || !strings.Contains(p.Line(), "=/dev/nvme0n1 ") {
 			t.Errorf("%s: %q, %s", name, p.Refused, p.Line())

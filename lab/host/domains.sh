@@ -32,9 +32,31 @@ disk_is_checked() {
 	# The reference count of a cluster in use, the sixth of the block at 128 KiB, is set to zero.
 	shell "printf '\\0\\0' | dd of=$file bs=1 seek=\$((0x20000 + 2 * 5)) conv=notrunc status=none"
 	act disk-check $GUEST file=$file --yes
+	expect "disk-check of a damaged image: exit code" 1 $CODE
 	contains "damage is said" 'THE IMAGE IS DAMAGED' "$(all_said)"
-	note "exit code $CODE: $(jq -r .output <<<"$REPORT" | tr '\n' ' ' | head -c 300)"
+	contains "and what qemu-img says of it is shown" 'Data may be corrupted' "$(jq -r .output <<<"$REPORT")"
+	act disk-repair $GUEST file=$file --yes --typed $GUEST
+	contains "no repair without room for a copy" 'nothing was done: no room for a copy' "$(all_said)"
 	shell "virsh -q detach-disk $GUEST vdb --config; rm -f $file"
+}
+
+# On the filesystem of the root there is room for the copy.
+disk_is_repaired() {
+	local file=/var/lib/libvirt/images/check.qcow2 before copy
+	shell "qemu-img create -q -f qcow2 $file 64M; qemu-io -f qcow2 -c 'write -P 7 0 1M' $file >/dev/null
+		printf '\\0\\0' | dd of=$file bs=1 seek=\$((0x20000 + 2 * 5)) conv=notrunc status=none
+		virsh -q attach-disk $GUEST $file vdb --targetbus virtio --subdriver qcow2 --config"
+	before=$(on md5sum $file | cut -d' ' -f1)
+	act disk-repair $GUEST file=$file
+	expect "to repair a disk the domain's name must be typed" $GUEST "$(jq -r .ask <<<"$REPORT")"
+	done_to disk-repair $GUEST file=$file --typed $GUEST
+	note "qemu-img says: $(jq -r .output <<<"$REPORT" | tr -s '\n' ' ' | head -c 300)"
+	copy=$(shell "ls $file.strata-*")
+	expect "the copy is the image as it was" "$before" "$(on md5sum "$copy" | cut -d' ' -f1)"
+	act disk-check $GUEST file=$file --yes
+	expect "the repaired image is sound: exit code" 0 $CODE
+	contains "what the guest wrote is there" 'read 1048576/1048576' "$(shell "qemu-io -f qcow2 -c 'read -P 7 0 1M' $file")"
+	shell "virsh -q detach-disk $GUEST vdb --config; rm -f $file $copy"
 }
 
 limit_is_kept() {

@@ -11,11 +11,15 @@ on() { "$HERE/lab.sh" ssh "$@" </dev/null; }              # COMMAND... as root
 as_op() { LAB_USER=op "$HERE/lab.sh" ssh "$@" </dev/null; } # COMMAND... as a user without rights
 shell() { on bash -c "$1"; }                              # one line of shell
 
+# RUN is how strata is run: there, or here with an agent there. A machine that is emulated is slow to answer.
+RUN=(there)
+there() { on strata "$1" --wait 60s "${@:2}"; }
+
 # act ARGUMENT...: strata acts; REPORT is what it says, CODE its exit code, TOOK how many ms that was, with ssh.
 act() {
 	local from
 	from=$(now_ms)
-	REPORT=$(on strata act "$@" -o json 2>"$WORK/stderr")
+	REPORT=$("${RUN[@]}" act "$@" -o json 2>"$WORK/stderr")
 	CODE=$?
 	TOOK=$(($(now_ms) - from))
 	[ -n "$REPORT" ] || REPORT=$(jq -n --rawfile says "$WORK/stderr" '{says: $says}')
@@ -50,11 +54,13 @@ says() { jq -r '.says // ""' <<<"$REPORT" | tr '\n' ' '; }
 all_said() { jq -r '[.refused[]?, .ask, .says, .output] | map(select(. != null and . != "")) | join("; ")' <<<"$REPORT"; }
 
 # objects KIND [FILTER]: what strata sees of a kind, an object a line.
-objects() { on strata snapshot -o json --only "$1" | jq -c "[.parts[].objects[]?][] | ${2:-.}"; }
+objects() { "${RUN[@]}" snapshot -o json --only "$1" | jq -c "[.parts[].objects[]?][] | ${2:-.}"; }
 
 # undo_id NAME: the id under which the audit log has the last action of that name.
 undo_id() {
-	on cat /root/.local/state/strata/audit.jsonl | jq -r --arg name "$1" 'select(.action == $name and .phase == "begin").id' | tail -1
+	local deeds=(on cat /root/.local/state/strata/audit.jsonl)
+	[ "${RUN[0]}" = there ] || deeds=(cat "$AUDIT")
+	"${deeds[@]}" | jq -r --arg name "$1" 'select(.action == $name and .phase == "begin").id' | tail -1
 }
 
 # ---- what the machine says -----------------------------------------------------------------------------------------

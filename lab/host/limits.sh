@@ -82,8 +82,10 @@ mistakes_are_refused() {
 	expect "nothing of that did anything" "" "$(limits_of_guest)"
 }
 
+# A cockpit that was there all the time says what was lost.
 limit_is_lost() {
 	local before after
+	cockpit
 	before=$(unit_of_guest)
 	done_to unit-limit "$before" device=$DISK write=2M
 	contains "the plan says that a restart loses it" 'starts again it runs without a limit' "$(jq -r '.effects | join("; ")' <<<"$REPORT")"
@@ -94,6 +96,9 @@ limit_is_lost() {
 	expect "which strata sees, without a limit" "$after none" "$(unit_line)"
 	refused "the old scope is not there any more" 'no unit' unit-unlimit "$before"
 	between "it writes at full speed again" $((BEFORE / 4)) $((BEFORE * 4)) "$(rate)"
+	press c :findings
+	see "a cockpit that saw the limit says that it is lost" c 30 "$GUEST on $HOST was started again and lost its I/O limit|lost its I/O limit"
+	screen_close c
 }
 
 no_limit() { [ -z "$(limits_of_guest)" ]; }

@@ -16,16 +16,16 @@ panes_look_right() {
 	on lab swap fill 50 >/dev/null
 	cockpit
 	press c :units z
-	see "units: the guest's scope, what it writes and where" c 20 "instance.*00001c.*$DISK.* [\d.]+M/s none"
+	see "units: the guest's scope, what it writes and where" c 30 "instance.*00001c.*$DISK.* [\d.]+MB/s +none"
 	keep_screen units
 	press c z :vms z
-	see "domains: the guest runs" c 20 "instanc.*00001c.*running"
+	see "domains: the guest runs" c 30 "instanc.*00001c.*running"
 	keep_screen domains
 	press c z :swap z
-	see "swaps: the area, its use, and that fstab has it on" c 20 "$SWAP +on .*fstab"
+	see "swaps: the area, its use, and that fstab has it on" c 30 "$SWAP +on .*fstab"
 	keep_screen swaps
 	press c z :disks z
-	see "disks: the NVMe drive with what SMART says" c 20 "$DISK +PASSED"
+	see "disks: the NVMe drive with what SMART says" c 30 "$DISK +PASSED"
 	keep_screen disks
 	press c z q
 }
@@ -36,14 +36,14 @@ limited() { grep -q wbps=2000000 <<<"$(limits_of_guest)"; }
 limited_from_the_keyboard() {
 	local from
 	press c :units / i n s t a n c e Enter g m
-	see "the menu offers to limit the guest's scope" c 5 'limit disk I/O'
+	see "the menu offers to limit the guest's scope" c 30 'limit disk I/O'
 	press c l
-	see "the form offers its disk" c 5 "device +$DISK"
+	see "the form offers its disk" c 30 "device +$DISK"
 	press c Down Down C-u 2 M
-	see "and shows the command for what is typed" c 5 'IOWriteBandwidthMax.*2M|IOWriteBandwidthMax.*2000000'
+	see "and shows the command for what is typed" c 30 'IOWriteBandwidthMax.*2M|IOWriteBandwidthMax.*2000000'
 	keep_screen "form"
 	press c Enter
-	see "the dialog tells what will happen" c 5 'it runs without'
+	see "the dialog tells what will happen" c 30 'it runs without'
 	keep_screen "dialog"
 	expect "nothing is done before the yes" "" "$(limits_of_guest)"
 	from=$(now_ms)

@@ -94,6 +94,34 @@ swap_off_is_aborted() {
 	expect "no swapoff runs on" "" "$(on pgrep -x swapoff)"
 }
 
+# Two areas of the same priority, both in use.
+all_swap_goes_off() {
+	local second=/var/lib/lab-swap used also shares from
+	shell "lab swap on; lab swap second" >/dev/null
+	half_is_used
+	used=$(swapped $SWAP) also=$(swapped $second)
+	if [ "$used" -gt 10240 ] && [ "$also" -gt 10240 ]; then
+		pass "two areas are in use" "$((used / 1024)) and $((also / 1024)) MiB"
+	else
+		fail "two areas are in use" "$used and $also KiB"
+	fi
+	expect "swaps: both are seen" "$second true $SWAP true" "$(objects swaps '"\(.name) \(.active)"' | jq -r . | sort | xargs)"
+	from=$(now_ms)
+	on strata act host-swap-off $HOST --yes 2>"$WORK/progress" >"$WORK/out"
+	expect "host-swap-off of $(((used + also) / 1024)) MiB: exit code" 0 $?
+	note "it took $(($(now_ms) - from)) ms; $(grep -m1 ^command "$WORK/out")"
+	shares=$(progress)
+	if [ "$(wc -w <<<"$shares")" -ge 3 ] && [ "$(sort -n <<<"$shares")" = "$shares" ]; then
+		pass "its progress is one over both, and grows" "$(tr '\n' ' ' <<<"$shares")%"
+	else
+		fail "its progress is one over both, and grows" "$(cat "$WORK/progress")"
+	fi
+	expect "the kernel has both off" "off off" "$(swapped $SWAP) $(swapped $second)"
+	done_to undo "$(undo_id host-swap-off)"
+	expect "undo turns both on, as they were" "$second 10 $SWAP 10" "$(on awk 'NR > 1 {print $1, $5}' /proc/swaps | sort | xargs)"
+	shell "swapoff $second; rm -f $second"
+}
+
 fstab_is_changed_and_undone() {
 	local before
 	before=$(fstab)

@@ -17,6 +17,7 @@ import (
 // Times of following the kernel's log.
 const (
 	kernelSoon    = 200 * time.Millisecond // lines that come together are told together
+	kernelOld     = 10 * time.Second       // those that a journal holds already are waited for, for so long
 	kernelPace    = time.Second            // between two tails of the log, at first
 	kernelPaceMax = 16 * time.Second       // and while there is always a new one: a tail is long
 	kernelSilent  = time.Second            // between two looks at a journal that tells nothing yet
@@ -42,6 +43,7 @@ type kernel struct {
 	fresh   bool // the tail is to be told
 	all     bool // and the events even when they did not change
 	cursor  string
+	newest  string // cursor of the last line of a journal that is being read, until it was taken
 }
 
 // way is one way to follow a log. It calls take for each line and returns errNoLog when it cannot work here.
@@ -140,8 +142,25 @@ func (k *kernel) take(l klog.Line) {
 	if l.Cursor != "" {
 		k.cursor = l.Cursor
 	}
+	if l.Cursor == k.newest {
+		k.newest = ""
+	}
 	k.mu.Unlock()
 	poke(k.moved)
+}
+
+// reads says where a journal ends that is read from now on.
+func (k *kernel) reads(newest string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.newest = newest
+}
+
+// reading reports whether lines that were there at the start are still coming: what was read of them is not all.
+func (k *kernel) reading() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.newest != ""
 }
 
 // lost notes lines that nobody could read.
@@ -203,6 +222,7 @@ func (k *kernel) tell(ctx context.Context, see func(fleet.Observation)) {
 	var due time.Time // when the timer rings; zero when nothing waits for it
 	var told fleet.Facts
 	pace, last := kernelPace, time.Time{}
+	began := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -216,6 +236,11 @@ func (k *kernel) tell(ctx context.Context, see func(fleet.Observation)) {
 		case <-timer.C:
 		}
 		now := time.Now()
+		if k.reading() && now.Sub(began) < kernelOld {
+			due = now.Add(kernelSoon)
+			timer.Reset(kernelSoon)
+			continue
+		}
 		due = time.Time{}
 		tail := now.Sub(last) >= pace
 		events, log, whole, more, err := k.now(tail)

@@ -327,6 +327,24 @@ func TestAChattyKernelCostsLittle(t *testing.T) {
 	})
 }
 
+// What a journal holds already comes in over seconds on a machine that is slow: half of it must not pass for all.
+func TestWhatAJournalHoldsIsToldWhole(t *testing.T) {
+	t.Parallel()
+	w := watchKernel(t, "", program(`
+		case "$*" in
+		*--lines=1\ *) line 3 "I/O error, dev vdc, sector 1" ;;
+		*) line 1 "I/O error, dev vda, sector 1"; sleep 0.5; line 2 "I/O error, dev vdb, sector 1"; sleep 0.5; line 3 "I/O error, dev vdc, sector 1"; exec sleep 60 ;;
+		esac`))
+	for o := range w.said {
+		if o.Scope == ScopeKernel {
+			if len(o.Facts) != 3 {
+				t.Errorf("first told were %d events: %v", len(o.Facts), o.Err)
+			}
+			break
+		}
+	}
+}
+
 // The real /dev/kmsg, where it may be read: a read that waits for a line ends with its context.
 func TestTheRingOfThisMachine(t *testing.T) {
 	t.Parallel()

@@ -38,6 +38,7 @@ func journal(program ...string) func(context.Context, *kernel) error {
 			argv = append(argv, "--no-tail", "--after-cursor="+at)
 		} else {
 			argv = append(argv, "--lines="+kernelPast)
+			k.reads(newestOf(ctx, program))
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		talk, err := sh.Start(ctx, sh.Cmd{Argv: append(argv, "_TRANSPORT=kernel")})
@@ -63,6 +64,7 @@ func journal(program ...string) func(context.Context, *kernel) error {
 		if err == nil {
 			err = endOf(talk.End(), talk.Stderr())
 		}
+		k.reads("")
 		cancel()
 		for range lines {
 		}
@@ -75,6 +77,22 @@ func journal(program ...string) func(context.Context, *kernel) error {
 		}
 		return err
 	}
+}
+
+// newestOf is the cursor of the kernel's last line in the journal, "" when it cannot be told.
+func newestOf(ctx context.Context, program []string) string {
+	r, err := sh.Run(ctx, sh.Cmd{
+		Argv:     append(program[:len(program):len(program)], "--output=json", "--no-pager", "--output-fields=MESSAGE", "--lines=1", "_TRANSPORT=kernel"),
+		Deadline: 5 * time.Second,
+	})
+	if err != nil {
+		return ""
+	}
+	l, err := klog.ParseJournal(r.Stdout)
+	if err != nil {
+		return ""
+	}
+	return l.Cursor
 }
 
 // hidden is what journalctl says when it may not read the system's journal.
