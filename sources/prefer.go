@@ -172,7 +172,7 @@ const bootsAlike = time.Minute
 // same reports whether both are one machine: of one name or one system UUID, and of one boot as far as that is known. A
 // machine that is lost may have booted since.
 func same(own, h *fleet.Host) bool {
-	if h.Lost == "" && !own.Boot.IsZero() && !h.Boot.IsZero() && own.Boot.Sub(h.Boot).Abs() > bootsAlike {
+	if h.Identity.Lost == "" && !own.Boot.IsZero() && !h.Boot.IsZero() && own.Boot.Sub(h.Boot).Abs() > bootsAlike {
 		return false
 	}
 	if strings.EqualFold(own.Name, h.Name) || within(own.Name, h.Name) || within(h.Name, own.Name) {

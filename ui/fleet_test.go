@@ -19,7 +19,7 @@ func withFleet(t *testing.T) *fleet.Store {
 				Source: source, Name: "compute-041", Boot: at.AddDate(0, 0, -9), CPUs: 64, Busy: fleet.Some(0.37), Load: [3]float64{21.4, 20, 19},
 				Memory: fleet.Memory{Total: 256 << 30, Available: fleet.Some(uint64(90 << 30))}, Identity: fleet.HostID{Kernel: "6.1.0-42-amd64"},
 			},
-			&fleet.Host{Source: source, Name: "compute-042", Boot: at.AddDate(0, 0, -9), Lost: why, Missing: []string{"load: " + why, "memory: " + why}}),
+			&fleet.Host{Source: source, Name: "compute-042", Boot: at.AddDate(0, 0, -9), Identity: fleet.HostID{Lost: why}, Missing: []string{"load: " + why, "memory: " + why}}),
 		obs(source, "sensors",
 			&fleet.Sensor{Source: source, Host: "compute-041", Chip: "coretemp", Name: "platform_coretemp_0/temp1", Label: "Package id 0", Celsius: fleet.Some(91.0), Max: fleet.Some(84.0), Crit: fleet.Some(100.0)},
 			&fleet.Sensor{Source: source, Host: "compute-042", Chip: "coretemp", Name: "platform_coretemp_0/temp1", Label: "Package id 0", NoData: "lost: " + why}),

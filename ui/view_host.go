@@ -213,7 +213,7 @@ func diskWear(_ *scene, d *fleet.Disk) cell {
 
 // hostUp is how long a host has been up; nobody knows of one that is lost.
 func hostUp(c *scene, h *fleet.Host) cell {
-	if h.Lost != "" {
+	if h.Identity.Lost != "" {
 		return cell{"—", dim}
 	}
 	return cell{coarse(h.Boot, c.now()), dim}

@@ -39,7 +39,7 @@ func hostsView() *view {
 			})},
 			{title: "kernel", width: 18, drop: 13, search: true, cell: host(func(_ *scene, h *fleet.Host) cell { return cell{h.Identity.Kernel, dim} })},
 			{title: "seen by", width: 16, drop: 14, idle: true, search: true, cell: host(func(_ *scene, h *fleet.Host) cell { return cell{seenBy(h), dim} })},
-			{title: "says", width: 16, grow: 2, drop: 5, idle: true, search: true, cell: host(func(_ *scene, h *fleet.Host) cell { return cell{h.Lost, badInk} })},
+			{title: "says", width: 16, grow: 2, drop: 5, idle: true, search: true, cell: host(func(_ *scene, h *fleet.Host) cell { return cell{h.Identity.Lost, badInk} })},
 		},
 	}
 }

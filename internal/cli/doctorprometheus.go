@@ -68,9 +68,9 @@ func exporters(subject *of, s *fleet.Snapshot, source string) {
 	for h := range fleet.All[*fleet.Host](s, fleet.KindHost) {
 		switch {
 		case h.Source != source:
-		case h.Lost != "":
+		case h.Identity.Lost != "":
 			lost++
-			why = h.Lost
+			why = h.Identity.Lost
 		case len(h.Missing) > 0:
 			hosts, bare = hosts+1, bare+1
 			why = h.Name + ": " + h.Missing[0]

@@ -24,7 +24,7 @@ func sizeIf(bytes uint64, ok bool) string {
 
 // hostBoot is when a host booted, where it is known to be up.
 func hostBoot(h *fleet.Host) time.Time {
-	if h.Lost != "" {
+	if h.Identity.Lost != "" {
 		return time.Time{}
 	}
 	return h.Boot

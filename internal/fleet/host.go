@@ -29,9 +29,6 @@ type Host struct {
 	// Missing says what could not be read here and why, for the pane and for doctor. Each line begins with what it is
 	// about: "load: ", "memory: ", "temperatures: ".
 	Missing []string `json:"missing,omitempty"`
-	// Lost says why a machine of a source of many cannot be seen now; then nothing but its identity is told. A machine with a
-	// source of its own is lost with its source. Missing names the figures then too.
-	Lost string `json:"lost,omitempty"`
 }
 
 // HostID is what a machine says of itself.
@@ -44,6 +41,9 @@ type HostID struct {
 	Model      string `json:"model,omitempty"` // DMI vendor and product
 	// Newest is the newest kernel installed; nil where /boot holds none, or cannot be read.
 	Newest *KernelImage `json:"newestKernel,omitempty"`
+	// Lost says why a machine of a source of many cannot be seen now; then nothing but its identity is told. A machine with a
+	// source of its own is lost with its source. Missing names the figures then too.
+	Lost string `json:"lost,omitempty"`
 }
 
 // Memory is /proc/meminfo in bytes. All of it is zero where that could not be read: no machine has none.
@@ -126,7 +126,7 @@ func (h *Host) MarshalJSON() ([]byte, error) {
 
 // Health tells memory and swap apart from the rest: the two that kill.
 func (h *Host) Health() Health {
-	if h.Lost != "" {
+	if h.Identity.Lost != "" {
 		return Health{StateBad, "lost"}
 	}
 	if h.MemoryKnown() {

@@ -214,7 +214,7 @@ func TestAMachineThatIsDownIsLostAndHidesNoOther(t *testing.T) {
 	}
 	lost := func(o fleet.Observation) bool {
 		for _, h := range o.Facts {
-			if h, ok := h.(*fleet.Host); ok && h.Name == "node-0001" && h.Lost != "" {
+			if h, ok := h.(*fleet.Host); ok && h.Name == "node-0001" && h.Identity.Lost != "" {
 				return true
 			}
 		}
@@ -236,8 +236,8 @@ func TestAMachineThatIsDownIsLostAndHidesNoOther(t *testing.T) {
 	if h.Health() != (fleet.Health{State: fleet.StateBad, Word: "lost"}) || h.LoadKnown() || h.MemoryKnown() || h.Busy.OK || h.Pressure != nil || h.Boot.IsZero() || h.Identity.OS == "" {
 		t.Errorf("the lost machine is %+v", h)
 	}
-	if !strings.Contains(h.Lost, "10.0.0.1:9100") || !strings.Contains(h.Lost, "last seen") {
-		t.Errorf("it is lost because %q", h.Lost)
+	if !strings.Contains(h.Identity.Lost, "10.0.0.1:9100") || !strings.Contains(h.Identity.Lost, "last seen") {
+		t.Errorf("it is lost because %q", h.Identity.Lost)
 	}
 	if s := find[*fleet.Sensor](t, seen[ScopeSensors], "node-0001/nvme_nvme0/temp1"); s.Celsius.OK || s.NoData == "" {
 		t.Errorf("its sensor reads %+v", s)
@@ -248,7 +248,7 @@ func TestAMachineThatIsDownIsLostAndHidesNoOther(t *testing.T) {
 	if fs := find[*fleet.Filesystem](t, seen[ScopeFilesystems], "node-0001//srv"); fs.Total != 0 || fs.NoData == "" {
 		t.Errorf("its filesystem is %+v", fs)
 	}
-	if h := find[*fleet.Host](t, seen[ScopeHosts], "node-0002"); h.Lost != "" || !h.LoadKnown() {
+	if h := find[*fleet.Host](t, seen[ScopeHosts], "node-0002"); h.Identity.Lost != "" || !h.LoadKnown() {
 		t.Errorf("another machine is %+v", h)
 	}
 }
@@ -263,8 +263,8 @@ func TestAMachineKeepsItsNameWhileItIsLost(t *testing.T) {
 		lost := ""
 		for _, o := range seen[ScopeHosts].Facts {
 			h := o.(*fleet.Host)
-			if names[h.Name] = true; h.Lost != "" {
-				lost = h.Lost
+			if names[h.Name] = true; h.Identity.Lost != "" {
+				lost = h.Identity.Lost
 			}
 		}
 		switch {
@@ -297,7 +297,7 @@ func TestAMachineThatWasDownBefore(t *testing.T) {
 		return all
 	})
 	seen := looked(t, New(place(f), Options{}), func(seen map[string]fleet.Observation) bool { return len(seen) > 0 && seen[ScopeHosts].Source != "" })
-	if h := find[*fleet.Host](t, seen[ScopeHosts], "node-0001"); h.Lost == "" || len(seen[ScopeHosts].Facts) != 2 {
+	if h := find[*fleet.Host](t, seen[ScopeHosts], "node-0001"); h.Identity.Lost == "" || len(seen[ScopeHosts].Facts) != 2 {
 		t.Errorf("it is %+v", h)
 	}
 }
