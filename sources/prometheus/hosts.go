@@ -78,6 +78,7 @@ func (l *hostLook) lost(m *machine) *fleet.Host {
 	h := &fleet.Host{Source: l.source, Name: m.name, Identity: fleet.HostID{Kernel: m.kernel, Lost: m.lost}, Missing: []string{"load: " + m.lost, "memory: " + m.lost}}
 	if was := l.known[m.name]; was != nil {
 		h.Boot, h.Identity, h.CPUs = was.Boot, was.Identity, was.CPUs
+		h.Identity.Lost = m.lost
 	}
 	return h
 }
