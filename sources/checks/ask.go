@@ -61,7 +61,7 @@ func askOnce(ctx context.Context, e fleet.Endpoint) answer {
 	if err != nil {
 		return failure(e, "connection", err)
 	}
-	defer conn.Close() //nolint:errcheck // nothing is kept
+	defer conn.Close()                                                               //nolint:errcheck // nothing is kept
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })() // what is read or written then is too late
 	if secure {
 		over := tls.Client(conn, &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12})
