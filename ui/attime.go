@@ -46,7 +46,7 @@ func (m *Model) toTime(text string) {
 	}
 	m.over = nil
 	if i, ok := m.pane("kernel"); ok && (m.focus != i || !m.zoom) {
-		m.visit(i, true)
+		m.visit(i)
 	}
 	t := m.table()
 	t.follow(&m.screen.scene)

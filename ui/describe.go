@@ -17,7 +17,7 @@ func describe(m *Model, o fleet.Object) []line {
 	case *fleet.Host:
 		return describeHost(c, o)
 	case *fleet.Domain:
-		return describeDomain(c, o)
+		return describeDomain(o)
 	case *fleet.Node:
 		return describeNode(c, o)
 	case *fleet.Pod:

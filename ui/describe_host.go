@@ -100,7 +100,7 @@ func guests(c *scene, h *fleet.Host) []line {
 }
 
 // describeDomain tells what the log of a domain's qemu has.
-func describeDomain(c *scene, d *fleet.Domain) []line {
+func describeDomain(d *fleet.Domain) []line {
 	out := []line{{}, says(bold, "What its qemu wrote, newest first (UTC)")}
 	l := d.Log
 	switch {

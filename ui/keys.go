@@ -186,7 +186,7 @@ func (m *Model) number(i int) {
 		return
 	}
 	if m.zoom || i >= overviewPanes {
-		m.visit(i, true)
+		m.visit(i)
 		return
 	}
 	m.focus = i

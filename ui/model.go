@@ -272,8 +272,8 @@ func (m *Model) look() {
 	}
 }
 
-// visit goes to a pane, remembering where the reader was.
-func (m *Model) visit(focus int, zoom bool) {
+// visit goes to a pane and makes it as large as the screen, remembering where the reader was.
+func (m *Model) visit(focus int) {
 	here := place{focus: m.focus, zoom: m.zoom, filter: m.table().filter}
 	if at := m.table().at; at != nil {
 		here.at = at.Ref()
@@ -281,7 +281,7 @@ func (m *Model) visit(focus int, zoom bool) {
 	if n := len(m.back); n == 0 || m.back[n-1].focus != here.focus || m.back[n-1].zoom != here.zoom || m.back[n-1].at != here.at {
 		m.back = append(m.back, here)
 	}
-	m.focus, m.zoom = focus, zoom
+	m.focus, m.zoom = focus, true
 }
 
 // leave goes back to where the reader was before, and to the overview from there.
@@ -330,7 +330,7 @@ func (m *Model) jumpTo(i int, o fleet.Object) bool {
 	if !t.shows(kindOf(o)) {
 		return false
 	}
-	m.visit(i, true) // before the filter and the cursor there are changed, so that they can come back
+	m.visit(i) // before the filter and the cursor there are changed, so that they can come back
 	t.setFilter(filter{})
 	t.follow(&m.screen.scene)
 	return t.to(o)

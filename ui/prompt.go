@@ -174,7 +174,7 @@ func (m *Model) command(line string) tea.Cmd {
 		}
 	}
 	if i, ok := m.pane(name); ok {
-		m.visit(i, true)
+		m.visit(i)
 		m.table().setFilter(parseFilter(rest))
 		m.look()
 		return nil

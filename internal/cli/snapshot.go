@@ -49,7 +49,7 @@ Exit codes: 0 everything answered, 1 something failed, 2 nothing answered.`,
 	f := verb.Flags()
 	f.StringVarP(&o.output, "output", "o", "table", "table, json or yaml; docs/snapshot.md describes the last two")
 	f.StringSliceVar(&o.only, "only", nil, "look at these `kinds` only: "+strings.Join(kindWords(), ", "))
-	o.past.flags(verb)
+	o.flags(verb)
 	f.BoolVar(&o.findings, "findings", false, "the findings only: short for --only findings")
 	f.DurationVar(&o.wait, "wait", 10*time.Second, "how long to wait for answers")
 	// Completion is a service: without it the flags work all the same.
@@ -70,7 +70,7 @@ func (p *program) snapshot(ctx context.Context, o snapshotOptions) error {
 		return &exit{exitUsage, err}
 	}
 	if o.from != "" {
-		s, err := o.past.snapshot()
+		s, err := o.recording()
 		if err != nil {
 			return err
 		}

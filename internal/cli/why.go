@@ -37,8 +37,8 @@ func (o *past) flags(c *cobra.Command) {
 	f.StringVar(&o.at, "at", "", "as of this `time` of the recording: 2025-07-07T15:48:00Z; its end when not given")
 }
 
-// snapshot is that of the recording.
-func (o *past) snapshot() (*fleet.Snapshot, error) {
+// recording is the snapshot of the recording.
+func (o *past) recording() (*fleet.Snapshot, error) {
 	var at time.Time
 	if o.at != "" {
 		var err error
@@ -69,7 +69,7 @@ Exit codes: 0 nothing was found, 1 something was (or looking failed), 2 wrong ca
 		},
 	}
 	o.looking(verb)
-	o.past.flags(verb)
+	o.flags(verb)
 	verb.Flags().StringVarP(&o.output, "output", "o", "text", "text or json")
 	verb.Flags().DurationVar(&o.wait, "wait", 10*time.Second, "how long to wait for answers")
 	return verb
@@ -115,7 +115,7 @@ func (p *program) why(ctx context.Context, o whyOptions, object string) error {
 // lookedAt is the snapshot to explain: of a recording, or of one look at everything.
 func (p *program) lookedAt(ctx context.Context, o whyOptions) (*fleet.Snapshot, error) {
 	if o.from != "" {
-		return o.past.snapshot()
+		return o.recording()
 	}
 	c, err := p.settings(o.options)
 	if err != nil {

@@ -83,13 +83,14 @@ func guestInSwap(s *fleet.Snapshot, d *fleet.Domain) Verdict {
 	}
 	v.Says = fmt.Sprintf("a part of %s is in the swap of %s: it stalls whenever it needs that, and sees no reason itself", whichDomain(d), d.Host)
 	h, ok := below[*fleet.Host](s, d.Ref(), fleet.KindHost)
-	if in, out, known := 0.0, 0.0, false; ok {
-		if in, out, known = swapFlow(h); known && in > 1<<20 {
+	if !ok {
+		return v
+	}
+	if in, out, known := swapFlow(h); known {
+		if in > 1<<20 {
 			v.Severity = fleet.Warn
 		}
-		if known {
-			v.Because = append(v.Because, because(h, time.Time{}, "/proc/vmstat", "swap in %s/s, out %s/s", bytes(in), bytes(out)))
-		}
+		v.Because = append(v.Because, because(h, time.Time{}, "/proc/vmstat", "swap in %s/s, out %s/s", bytes(in), bytes(out)))
 	}
 	return v
 }
