@@ -136,7 +136,7 @@ prometheus_stops() {
 
 own_machine() {
 	screen_open own "$STRATA" --config "$WORK/good.yaml"
-	see "the cockpit is up" own 10 'prometheus|sources'
+	see "the cockpit is up" own 30 'hosts [●✖▲]'
 	press own :hosts
 	see "with the machine that strata runs on: the others are the fleet's" own 15 'lab-a .*prometheus/lab'
 	see "this machine is there" own 5 "$OWN +"
@@ -158,7 +158,7 @@ agent_is_lost() {
 	END
 	chmod +x "$WORK/path/ssh"
 	screen_open agent env PATH="$WORK/path:$PATH" "$STRATA" --no-host --host lab-a=root@lab-a --config "$WORK/good.yaml"
-	see "the cockpit is up, with an agent" agent 10 'prometheus|sources'
+	see "the cockpit is up, with an agent" agent 30 'hosts [●✖▲]'
 	press agent :hosts
 	see "the agent tells of lab-a" agent 20 'lab-a +up'
 	see_not "and the fleet does no more" agent 12 'lab-a .*prometheus/lab'
@@ -208,6 +208,7 @@ looks
 # Wide enough for all columns.
 export COLUMNS_WANTED=220 LINES_WANTED=40
 screen_open k "$STRATA" --no-host --config "$WORK/good.yaml"
+see "the cockpit shows the fleet" k 30 'hosts [●✖▲]'
 alerts_show
 machine_stops
 prometheus_stops
