@@ -90,7 +90,6 @@ smart_is_seen() {
 
 agent_costs() {
 	sleep 30 # it has settled
-	note "the agent: $(screen f | grep "$FAR" | tail -1 | tr -s ' ')"
 	keep_far agents
 }
 
@@ -120,7 +119,7 @@ network_is_cut() {
 	is_lost "network silent" 40 "no sign of life|timed out|Timeout|not responding|refused|closed"
 	keep_far agents
 	press f :hosts
-	see "its hosts pane says so too" f 10 "$FAR.*(lost|stale|ago)|agent on $FAR is lost"
+	see "its hosts pane says so too" f 10 "◌ $FAR failing"
 	keep_far hosts
 	press f :agents
 	"$HERE/lab.sh" qmp '{"execute": "set_link", "arguments": {"name": "net", "up": true}}' >/dev/null
