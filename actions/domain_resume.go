@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"strata/internal/connect"
@@ -63,7 +64,15 @@ func (a ResumeDomain) apply(ctx context.Context, hands Hands, _ func(Step)) erro
 	return virshPlain(ctx, hands, a.Source, "resume", a.UUID)
 }
 
-// seen waits for running. Paused may be what was seen just before.
-func (a ResumeDomain) seen(s *fleet.Snapshot, _ time.Time) (verdict, string) {
-	return domainState(s, a.Target(), true)
+// stopsAgain is how soon a guest whose disk still fails has stopped again: at its next write.
+const stopsAgain = 3 * time.Second
+
+// seen waits for running. Paused may be what was seen just before; later it is the same error again.
+func (a ResumeDomain) seen(s *fleet.Snapshot, since time.Time) (verdict, string) {
+	v, says := domainState(s, a.Target(), true)
+	d, ok := fleet.Find[*fleet.Domain](s, a.Target())
+	if ok && d.State == "paused" && d.Reason == "I/O error" && s.SeenAt(a.Target()).After(since.Add(stopsAgain)) {
+		return failed, "it stopped again: " + strings.Join(ioErrors(d), "; ")
+	}
+	return v, says
 }

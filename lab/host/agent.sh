@@ -36,8 +36,8 @@ from_here() { PATH=$WORK/bin:$PATH "$STRATA" "$1" --no-host --host $FAR --wait 2
 # findings FILTER: what strata here finds, as a line for each.
 findings() { from_here snapshot -o json 2>/dev/null | jq -r ".findings[]? | select(.shown) | $1"; }
 
-# agent_line: what strata here knows of the agent. It looks once.
-agent_line() { objects agents "select(.name == \"$FAR\")"; }
+# agent_line: what strata here knows of the agent, once there is something of the host.
+agent_line() { objects agents,hosts "select(.destination == \"$FAR\")"; }
 
 far_cockpit() {
 	COLUMNS_WANTED=180 LINES_WANTED=40 screen_open f env PATH="$WORK/bin:$PATH" TERM=xterm-256color LC_ALL=C.UTF-8 \
@@ -62,8 +62,6 @@ fresh_host_answers() {
 	note "and the second time: $(($(now_ms) - from)) ms"
 	expect "the program there is this one, for its user only" "$(sha256sum <"$STRATA" | cut -d' ' -f1) 700" \
 		"$(shell 'sha256sum /root/.cache/strata/*/strata | cut -d" " -f1; stat -c %a /root/.cache/strata/*/strata' | xargs)"
-	contains "SMART of the NVMe drive is seen" 'PASSED|passed|true' "$(objects disks "select(.name == \"$DISK\") | .smart")"
-	note "the drive: $(objects disks "select(.name == \"$DISK\") | [.model, .serial] | join(\" \")") of $(objects disks "select(.name == \"$DISK\") | .host")"
 }
 
 acts_there() {
@@ -83,9 +81,15 @@ acts_there() {
 	contains "the audit log there says who" 'through its agent here' "$(on tail -n 3 /root/.local/state/strata/audit.jsonl)"
 }
 
+smart_is_seen() {
+	press f :disks
+	see "SMART of the NVMe drive is seen" f 120 "$FAR +$DISK +PASSED"
+	keep_far disks
+	press f :agents
+}
+
 agent_costs() {
 	sleep 30 # it has settled
-	note "the agent: $(screen f | grep "$FAR" | tail -1 | tr -s ' ')"
 	keep_far agents
 }
 
@@ -115,7 +119,7 @@ network_is_cut() {
 	is_lost "network silent" 40 "no sign of life|timed out|Timeout|not responding|refused|closed"
 	keep_far agents
 	press f :hosts
-	see "its hosts pane says so too" f 10 "$FAR.*(lost|stale|ago)|agent on $FAR is lost"
+	see "its hosts pane says so too" f 10 "◌ $FAR failing"
 	keep_far hosts
 	press f :agents
 	"$HERE/lab.sh" qmp '{"execute": "set_link", "arguments": {"name": "net", "up": true}}' >/dev/null
@@ -167,6 +171,7 @@ agent() {
 	acts_there
 	on lab vm off 2>/dev/null
 	far_cockpit
+	smart_is_seen
 	agent_costs
 	ssh_is_cut
 	network_is_cut

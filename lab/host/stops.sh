@@ -18,7 +18,9 @@ guest_stops() {
 	act domain-resume $STOPS
 	contains "$1: the plan to resume it warns of the cause" "$4" "$(jq -r '.against | join("; ")' <<<"$REPORT")"
 	act domain-resume $STOPS --yes
-	note "resumed while the cause stands: exit code $CODE, $(all_said)"
+	expect "$1: resumed while the cause stands it fails: exit code" 1 $CODE
+	contains "$1: because it stopped again" 'it stopped again' "$(all_said)"
+	note "$(all_said), after $TOOK ms"
 	until_true 20 stops_is_paused || true
 	expect "$1: resumed while the cause stands it stops again" "paused (I/O error)" "$(stops_state)"
 	on lab stops mend
