@@ -147,9 +147,9 @@ func TestAPodOfAMachineThatIsOffIsForceDeletedInTheDemo(t *testing.T) {
 		}
 		return act.Plan(s)
 	}
-	if why := strings.Join(plan().Refused, "; "); !strings.Contains(why, "is ACTIVE") {
-		t.Errorf("while its machine runs it is refused because of %q", why)
-	}
+	d.until("it is refused while its machine runs", func(*fleet.Snapshot) bool {
+		return strings.Contains(strings.Join(plan().Refused, "; "), "is ACTIVE")
+	})
 	d.until("it hangs on a machine that is off", func(s *fleet.Snapshot) bool {
 		r, err := find(s, fleet.KindPod, pod)
 		p, ok := fleet.Find[*fleet.Pod](s, r)
