@@ -12,8 +12,9 @@ finds() {
 # on_screen NAME CLASS SUBJECT TROUBLE...: the trouble is made there, and the kernel pane here must show it within two
 # seconds of the kernel's line.
 on_screen() {
-	local name=$1 class=$2 subject=$3 at shown=
+	local name=$1 class=$2 subject=$3 at shown='' from
 	shift 3
+	from=$(now_ms)
 	on lab "$@" >/dev/null 2>&1 &
 	if until_true 150 shows f "$FAR +$class +$subject"; then shown=$(now_ms); fi
 	wait $!
@@ -21,8 +22,10 @@ on_screen() {
 		fail "$name: on the screen" "$(screen f | sed 's/ *$//; /^$/d')"
 		return
 	fi
-	at=$(objects kernel "select(.class == \"$class\") | select(.subject // \"\" | test(\"^$subject\")) | .at" | jq -rs 'sort | last // "1970-01-01T00:00:00Z" |
-		(sub("(\\.[0-9]+)?Z$"; "Z") | fromdate) * 1000 + ((capture("\\.(?<f>[0-9]+)Z") // {f: "0"}).f + "000" | .[0:3] | tonumber)')
+	# The first of them since then: the clock there may be off by some.
+	at=$(objects kernel "select(.class == \"$class\") | select(.subject // \"\" | test(\"^$subject\")) | .at" | jq -rs --argjson from "$from" '
+		[.[] | (sub("(\\.[0-9]+)?Z$"; "Z") | fromdate) * 1000 + ((capture("\\.(?<f>[0-9]+)Z") // {f: "0"}).f + "000" | .[0:3] | tonumber)]
+		| map(select(. > $from - 2000)) | min // 0')
 	at_most "$name: from the kernel's line to the screen" 2000 $((shown - at))
 }
 

@@ -43,7 +43,7 @@ type kernel struct {
 	fresh   bool // the tail is to be told
 	all     bool // and the events even when they did not change
 	cursor  string
-	newest  string // cursor of the last line of a journal that is being read, until it was taken
+	past    bool // what a journal holds already is being read
 }
 
 // way is one way to follow a log. It calls take for each line and returns errNoLog when it cannot work here.
@@ -142,25 +142,21 @@ func (k *kernel) take(l klog.Line) {
 	if l.Cursor != "" {
 		k.cursor = l.Cursor
 	}
-	if l.Cursor == k.newest {
-		k.newest = ""
-	}
 	k.mu.Unlock()
 	poke(k.moved)
 }
 
-// reads says where a journal ends that is read from now on.
-func (k *kernel) reads(newest string) {
+// reads says whether what a journal holds already is being read: half of it must not pass for all.
+func (k *kernel) reads(past bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.newest = newest
+	k.past = past
 }
 
-// reading reports whether lines that were there at the start are still coming: what was read of them is not all.
 func (k *kernel) reading() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.newest != ""
+	return k.past
 }
 
 // lost notes lines that nobody could read.

@@ -29,70 +29,64 @@ const kernelPast = "5000"
 // whoMay is what to do about missing rights.
 const whoMay = "journalctl needs the group systemd-journal or adm, /dev/kmsg needs root or CAP_SYSLOG"
 
-// journal follows the journal's lines of the kernel, those of earlier boots too.
+// journal follows the journal's lines of the kernel, those of earlier boots first: journalctl --follow leaves them out.
 func journal(program ...string) func(context.Context, *kernel) error {
 	return func(ctx context.Context, k *kernel) error {
-		argv := append(program[:len(program):len(program)], "--output=json", "--follow", "--no-pager",
-			"--output-fields=MESSAGE,PRIORITY,SYSLOG_FACILITY,_BOOT_ID,_SOURCE_MONOTONIC_TIMESTAMP")
+		if k.after() == "" {
+			k.reads(true)
+			err := k.journal(ctx, program, "--lines="+kernelPast)
+			k.reads(false)
+			if err != nil {
+				return err
+			}
+		}
 		if at := k.after(); at != "" {
-			argv = append(argv, "--no-tail", "--after-cursor="+at)
-		} else {
-			argv = append(argv, "--lines="+kernelPast)
-			k.reads(newestOf(ctx, program))
+			return k.journal(ctx, program, "--follow", "--no-tail", "--after-cursor="+at)
 		}
-		ctx, cancel := context.WithCancel(ctx)
-		talk, err := sh.Start(ctx, sh.Cmd{Argv: append(argv, "_TRANSPORT=kernel")})
-		if errors.Is(err, sh.ErrMissing) {
-			cancel()
-			return fmt.Errorf("there is no journalctl: it %w", errNoLog)
-		}
-		if err != nil {
-			cancel()
-			return err
-		}
-		lines := make(chan []byte)
-		go func() {
-			defer close(lines)
-			eachLine(talk.Out, k.lost, func(b []byte) {
-				select {
-				case lines <- b:
-				case <-ctx.Done():
-				}
-			})
-		}()
-		err = k.journalLines(ctx, lines, talk)
-		if err == nil {
-			err = endOf(talk.End(), talk.Stderr())
-		}
-		k.reads("")
-		cancel()
-		for range lines {
-		}
-		_ = talk.End()
-		if k.after() != "" && strings.Contains(talk.Stderr(), "seek to cursor") {
-			k.restart() // that journal is gone: read the one that is there
-		}
-		if hint := hidden(talk.Stderr()); hint != "" && !k.works() {
-			return fmt.Errorf("%s (%s): the journal %w", hint, whoMay, errNoLog)
-		}
-		return err
+		return k.journal(ctx, program, "--follow", "--lines="+kernelPast)
 	}
 }
 
-// newestOf is the cursor of the kernel's last line in the journal, "" when it cannot be told.
-func newestOf(ctx context.Context, program []string) string {
-	r, err := sh.Run(ctx, sh.Cmd{
-		Argv:     append(program[:len(program):len(program)], "--output=json", "--no-pager", "--output-fields=MESSAGE", "--lines=1", "_TRANSPORT=kernel"),
-		Deadline: 5 * time.Second,
-	})
-	if err != nil {
-		return ""
+// journal takes the lines of one journalctl. An end is an error unless all lines were asked for that there are.
+func (k *kernel) journal(ctx context.Context, program []string, which ...string) error {
+	argv := append(program[:len(program):len(program)], "--output=json", "--no-pager",
+		"--output-fields=MESSAGE,PRIORITY,SYSLOG_FACILITY,_BOOT_ID,_SOURCE_MONOTONIC_TIMESTAMP")
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	talk, err := sh.Start(ctx, sh.Cmd{Argv: append(append(argv, which...), "_TRANSPORT=kernel")})
+	if errors.Is(err, sh.ErrMissing) {
+		return fmt.Errorf("there is no journalctl: it %w", errNoLog)
 	}
-	l, err := klog.ParseJournal(r.Stdout)
 	if err != nil {
-		return ""
+		return err
 	}
-	return l.Cursor
+	lines := make(chan []byte)
+	go func() {
+		defer close(lines)
+		eachLine(talk.Out, k.lost, func(b []byte) {
+			select {
+			case lines <- b:
+			case <-ctx.Done():
+			}
+		})
+	}()
+	err = k.journalLines(ctx, lines, talk)
+	if err == nil {
+		if err = talk.End(); err != nil || which[0] == "--follow" {
+			err = endOf(err, talk.Stderr())
+		}
+	}
+	cancel()
+	for range lines {
+	}
+	_ = talk.End()
+	if k.after() != "" && strings.Contains(talk.Stderr(), "seek to cursor") {
+		k.restart() // that journal is gone: read the one that is there
+	}
+	if hint := hidden(talk.Stderr()); hint != "" && !k.works() {
+		return fmt.Errorf("%s (%s): the journal %w", hint, whoMay, errNoLog)
+	}
+	return err
 }
 
 // hidden is what journalctl says when it may not read the system's journal.
