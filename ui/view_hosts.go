@@ -144,7 +144,7 @@ func hostDisks(c *scene, h *fleet.Host) cell {
 		}
 	}
 	switch {
-	case len(disks) == 0:
+	case len(disks) == 0 || h.Identity.Lost != "":
 		return cell{"—", dim}
 	case top == nil:
 		return cell{"none new", dim}
