@@ -50,7 +50,6 @@ disk_is_repaired() {
 	act disk-repair $GUEST file=$file
 	expect "to repair a disk the domain's name must be typed" $GUEST "$(jq -r .ask <<<"$REPORT")"
 	done_to disk-repair $GUEST file=$file --typed $GUEST
-	note "qemu-img says: $(jq -r .output <<<"$REPORT" | tr -s '\n' ' ' | head -c 300)"
 	copy=$(shell "ls $file.strata-*")
 	expect "the copy is the image as it was" "$before" "$(on md5sum "$copy" | cut -d' ' -f1)"
 	act disk-check $GUEST file=$file --yes

@@ -97,7 +97,7 @@ swap_off_is_aborted() {
 # Two areas of the same priority, both in use.
 all_swap_goes_off() {
 	local second=/var/lib/lab-swap used also shares from
-	shell "lab swap on; lab swap second" >/dev/null
+	shell "lab swap off; lab swap on; lab swap second" >/dev/null
 	half_is_used
 	used=$(swapped $SWAP) also=$(swapped $second)
 	if [ "$used" -gt 10240 ] && [ "$also" -gt 10240 ]; then
@@ -105,7 +105,7 @@ all_swap_goes_off() {
 	else
 		fail "two areas are in use" "$used and $also KiB"
 	fi
-	expect "swaps: both are seen" "$second true $SWAP true" "$(objects swaps '"\(.name) \(.active)"' | jq -r . | sort | xargs)"
+	expect "swaps: both are seen" "$SWAP true $second true" "$(objects swaps '"\(.name) \(.active)"' | jq -r . | LC_ALL=C sort | xargs)"
 	from=$(now_ms)
 	on strata act host-swap-off $HOST --yes 2>"$WORK/progress" >"$WORK/out"
 	expect "host-swap-off of $(((used + also) / 1024)) MiB: exit code" 0 $?
@@ -118,7 +118,7 @@ all_swap_goes_off() {
 	fi
 	expect "the kernel has both off" "off off" "$(swapped $SWAP) $(swapped $second)"
 	done_to undo "$(undo_id host-swap-off)"
-	expect "undo turns both on, as they were" "$second 10 $SWAP 10" "$(on awk 'NR > 1 {print $1, $5}' /proc/swaps | sort | xargs)"
+	expect "undo turns both on, as they were" "$SWAP 10 $second 10" "$(on awk 'NR > 1 {print $1, $5}' /proc/swaps | LC_ALL=C sort | xargs)"
 	shell "swapoff $second; rm -f $second"
 }
 
