@@ -259,10 +259,14 @@ func rss() uint64 {
 	return pages * uint64(os.Getpagesize())
 }
 
+// copiesAtOnce is how many machines the program is copied to at a time.
+const copiesAtOnce = 4
+
 // remotes are the machines that are watched over ssh.
 func remotes(c config.Config) (all []connect.Remote) {
+	copying := make(chan struct{}, copiesAtOnce)
 	for _, h := range c.Hosts {
-		all = append(all, connect.Remote{Name: h.Name, Destination: h.SSH, Sudo: h.Sudo, Allow: h.Allow})
+		all = append(all, connect.Remote{Name: h.Name, Destination: h.SSH, Sudo: h.Sudo, Allow: h.Allow, Copying: copying})
 	}
 	return all
 }

@@ -27,6 +27,9 @@ type Remote struct {
 	Program func(context.Context, sh.Cmd) (*sh.Talk, error)
 	// Binary is the program to run over there; "" is this very one.
 	Binary string
+	// Copying has room for as many machines as the program may be copied to at once: fifty copies over one slow link would
+	// all come too late. It is shared by all of them; nil is no limit.
+	Copying chan struct{}
 }
 
 // sshArgv is the call of ssh for one command over there. The command is a text of ours: nothing from the world is in it,
@@ -69,6 +72,18 @@ func (r Remote) agent(ctx context.Context, flags string) (*sh.Talk, error) {
 	}
 	if !missing(talk) {
 		return talk, nil
+	}
+	if r.Copying != nil {
+		select {
+		case r.Copying <- struct{}{}:
+			defer func() { <-r.Copying }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		// Machines may share a home, and then the turn before was enough.
+		if talk, err = r.start(ctx, run); err != nil || !missing(talk) {
+			return talk, err
+		}
 	}
 	if err := r.put(ctx, hash); err != nil {
 		return nil, err
