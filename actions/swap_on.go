@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"strata/internal/connect"
@@ -60,7 +61,7 @@ func (t turn) on(s *fleet.Snapshot, areas []*fleet.SwapArea, target fleet.Ref) (
 	brought := len(all) > 0
 	for _, a := range areas {
 		if !brought && t.now() && !a.Active {
-			all = append(all, turned{Path: a.Name, Now: true, Priority: -1})
+			all = append(all, turned{Path: a.Name, Now: true, Priority: fstabPriority(a.Fstab)})
 		}
 	}
 	t.Areas = encodeTurned(all)
@@ -98,6 +99,22 @@ func (t turn) on(s *fleet.Snapshot, areas []*fleet.SwapArea, target fleet.Ref) (
 	}
 	p.Against = append(p.Against, old(s, target)...)
 	return t, p
+}
+
+// fstabPriority is the pri= of a line of fstab, which swapon heeds only when it turns on all of them; -1 where there is none.
+func fstabPriority(line string) int {
+	fields := strings.Fields(line)
+	if len(fields) < 4 {
+		return -1
+	}
+	for option := range strings.SplitSeq(fields[3], ",") {
+		if text, ok := strings.CutPrefix(option, "pri="); ok {
+			if n, err := strconv.Atoi(text); err == nil {
+				return n
+			}
+		}
+	}
+	return -1
 }
 
 // swaponArgv keeps a priority that somebody chose; the kernel's own are below zero.

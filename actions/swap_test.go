@@ -227,3 +227,15 @@ func FuzzSwaps(f *testing.F) {
 		}
 	})
 }
+
+// swapon by a path does not look at the options that fstab has for it.
+func TestThePriorityOfFstabIsKept(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]int{
+		"UUID=1 none swap sw,pri=5 0 0": 5, "/dev/vdb none swap defaults 0 0": -1, "/swap none swap pri=x": -1, "": -1, "/dev/vdb\tswap\tswap\tpri=0": 0,
+	} {
+		if got := fstabPriority(line); got != want {
+			t.Errorf("%q: %d, want %d", line, got, want)
+		}
+	}
+}

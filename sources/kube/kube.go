@@ -96,7 +96,7 @@ const expiry = time.Minute
 // A shelf that has not rested for steady is told each slower, if its kind does not say seldomer.
 const (
 	steady = 3 * time.Second
-	slower = 400 * time.Millisecond
+	slower = 800 * time.Millisecond
 )
 
 // publish tells what changed on a shelf: at once after a quiet time, and otherwise as seldom as the kind says.
