@@ -65,6 +65,7 @@ type view struct {
 	systems []string
 	empty   string                // when all is well and there is nothing
 	why     func(*scene) []string // why there may be nothing, where somebody knows
+	named   bool                  // it shows only what the settings name: until something tells of it, nothing may
 }
 
 // keepHidden is how long a table that is not on the screen can come back at once.

@@ -214,7 +214,7 @@ func (t *table) nothing(c *scene) (says []string) {
 	if len(t.filter.words) > 0 {
 		return []string{"nothing matches /" + clean(t.filter.text) + "  (esc clears)"}
 	}
-	answered := t.view.list != nil && len(c.s.Parts) > 0
+	answered := t.view.named || t.view.list != nil && len(c.s.Parts) > 0
 	for i := range c.s.Parts {
 		p := &c.s.Parts[i]
 		if !t.view.covers(p) {

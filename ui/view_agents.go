@@ -9,7 +9,7 @@ import (
 // agentsView shows strata's own agents on other machines, and what they cost there.
 func agentsView() *view {
 	return &view{
-		name: "agents", title: "Agents", kinds: []fleet.Kind{fleet.KindAgent}, worst: unknownLast, systems: []string{"agent"},
+		name: "agents", title: "Agents", kinds: []fleet.Kind{fleet.KindAgent}, worst: unknownLast, systems: []string{"agent"}, named: true,
 		empty: "no other machine is watched: name some under hosts in the configuration, or start with --host NAME=user@machine",
 		count: agentCount,
 		columns: []column{

@@ -10,7 +10,7 @@ import (
 // alertsView shows the alerts of Alertmanager, those that it keeps quiet too.
 func alertsView() *view {
 	return &view{
-		name: "alerts", title: "Alerts", kinds: []fleet.Kind{fleet.KindAlert}, systems: []string{"prometheus"},
+		name: "alerts", title: "Alerts", kinds: []fleet.Kind{fleet.KindAlert}, systems: []string{"prometheus"}, named: true,
 		empty: "no alert of an Alertmanager: none fires, or none is named under prometheus in the configuration",
 		worst: func(o fleet.Object, s fleet.State) sortKey {
 			k := worst(o, s)

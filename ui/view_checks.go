@@ -10,7 +10,7 @@ import (
 // checksView shows the endpoints that are dialled: what users reach, from where.
 func checksView() *view {
 	return &view{
-		name: "checks", title: "Endpoints", kinds: []fleet.Kind{fleet.KindCheck}, worst: worst, systems: []string{"checks"},
+		name: "checks", title: "Endpoints", kinds: []fleet.Kind{fleet.KindCheck}, worst: worst, systems: []string{"checks"}, named: true,
 		empty: "no endpoint is dialled: name some under checks in the configuration",
 		count: func(c *scene) string { return c.amounts(fleet.KindCheck) },
 		columns: []column{
