@@ -190,7 +190,7 @@ func (s *Sensor) Sample() (float64, bool) { return s.Celsius.V, s.Celsius.OK }
 type Counter struct {
 	Name  string    `json:"name"` // media_errors, reallocated, ext4_errors, ...
 	Value uint64    `json:"value"`
-	First uint64    `json:"first"` // the value when this strata first read it; lower values restart it
+	First uint64    `json:"first"` // the value when it was first read, or accepted; lower values restart it
 	Since time.Time `json:"since"` // when that was
 }
 
