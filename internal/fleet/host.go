@@ -39,6 +39,9 @@ type HostID struct {
 	SystemUUID string `json:"systemUUID,omitempty"` // DMI product_uuid, root only
 	MachineID  string `json:"machineID,omitempty"`
 	Model      string `json:"model,omitempty"` // DMI vendor and product
+	// MACs are those of its network cards, in lower case: of a virtual machine what its domain is known by where the UUID is not
+	// to be had.
+	MACs []string `json:"macs,omitempty"`
 	// Newest is the newest kernel installed; nil where /boot holds none, or cannot be read.
 	Newest *KernelImage `json:"newestKernel,omitempty"`
 	// Lost says why a machine of a source of many cannot be seen now; then nothing but its identity is told. A machine with a
