@@ -28,7 +28,7 @@ type memory struct {
 	mu      sync.Mutex
 	told    map[[2]string]map[fleet.Object]fleet.Object // by source and scope: what was told of each object that was seen
 	times   uint64                                      // the marks changed
-	failing bool   // so it was told
+	failing bool                                        // so it was told
 }
 
 func (m *memory) see(o fleet.Observation) {
