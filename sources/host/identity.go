@@ -41,6 +41,7 @@ func identify(at tree.Tree, bootID string, n *notes) identity {
 		MachineID:  at.Word("/etc/machine-id"),
 		Model:      strings.TrimSpace(vendor + " " + product),
 		Newest:     newestKernel(at, n),
+		Nova:       novaConf(at, n),
 	}
 	return known
 }
