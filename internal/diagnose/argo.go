@@ -3,7 +3,6 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
-	"strings"
 	"time"
 
 	"strata/internal/fleet"
@@ -17,7 +16,7 @@ func argoRules() []Rule {
 	}, {
 		ID: "ARGO-02", Title: "application is not healthy", Kind: fleet.KindApp, Severity: fleet.Serious,
 		Source: "argo-cd docs/operator-manual/health.md: Degraded, Missing, Unknown; heuristic: for 15 min",
-		Hold:   15 * time.Minute, Judge: on(appUnwell), Remedies: []string{"app-refresh", "app-sync"},
+		Hold:   15 * time.Minute, Explains: []string{"ARGO-03"}, Judge: on(appUnwell), Remedies: []string{"app-refresh", "app-sync"},
 	}, {
 		ID: "ARGO-03", Title: "application does not get on", Kind: fleet.KindApp, Severity: fleet.Warn, Confidence: fleet.Medium,
 		Source: "heuristic: Progressing for 10 min; a Deployment is Degraded after its progressDeadlineSeconds, 600 by default",
@@ -95,13 +94,16 @@ func appUnwell(_ *fleet.Snapshot, a *fleet.App) Verdict {
 
 func appSays(a *fleet.App) string {
 	says := fmt.Sprintf("%s/%s is %s", a.Namespace, a.Name, a.Condition.Status)
+	if a.Condition.Status == "Unknown" {
+		says = fmt.Sprintf("argo cannot tell how %s/%s is", a.Namespace, a.Name)
+	}
 	if a.Target.Namespace != "" {
 		says += " in namespace " + a.Target.Namespace
 	}
 	if m := sentence(a.Condition.Message); m != "" {
 		says += ": " + m
 	}
-	return strings.TrimSpace(says)
+	return says
 }
 
 func appStuck(_ *fleet.Snapshot, a *fleet.App) Verdict {

@@ -99,6 +99,16 @@ func bootOf(s *fleet.Snapshot, h *fleet.Hypervisor) (boot, bool) {
 }
 
 func rebooted(s *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
+	verdict := leftOff(s, h)
+	if verdict.State == Bad {
+		resumeSeen(s, h, &verdict)
+		verdict.Missing = append(verdict.Missing, "why it rebooted: last -x reboot shutdown, and journalctl -b -1 -k -e on "+h.Hostname)
+	}
+	return verdict
+}
+
+// leftOff judges whether a hypervisor rebooted and servers are off since.
+func leftOff(s *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
 	var victims []*fleet.Server
 	unread := 0
 	for l := range s.Down(h.Ref()) {
@@ -157,7 +167,5 @@ func rebooted(s *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
 	} else {
 		verdict.Because = append(verdict.Because, late...)
 	}
-	resumeSeen(s, h, &verdict)
-	verdict.Missing = append(verdict.Missing, "why it rebooted: last -x reboot shutdown, and journalctl -b -1 -k -e on "+h.Hostname)
 	return verdict
 }

@@ -113,7 +113,7 @@ func masked(s *fleet.Snapshot, v *fleet.Server) Verdict {
 		}
 		verdict.Because = append(verdict.Because, actionEvidence(v, p.first)[0], actionEvidence(v, p.then)[0])
 	}
-	verdict.Says = fmt.Sprintf("%s was started again within minutes of %d stops by nova in 7 d, by %s: that hides why it goes off; let it be off after a few tries, and look first",
+	verdict.Says = fmt.Sprintf("%s was started again within minutes of %d stops by nova in 7 d, by %s: that hides why it goes off; let it stay off after a few tries, and look first",
 		v.Name, len(quick), names(who))
 	if len(undone) < 2 {
 		return verdict

@@ -43,7 +43,7 @@ func confEvidence(c *fleet.NovaConf, host *fleet.Host) fleet.Evidence {
 
 // notResumed speaks only where a reboot has left servers off: it is why they stay so.
 func notResumed(s *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
-	reboot := rebooted(s, h)
+	reboot := leftOff(s, h)
 	if reboot.State != Bad {
 		return Verdict{State: reboot.State, Missing: reboot.Missing}
 	}
@@ -58,14 +58,14 @@ func notResumed(s *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
 		}
 		return Verdict{State: OK}
 	}
-	set := c.File
+	is, file := "is false", c.File
 	if !c.Resume.OK {
-		set = "/etc/nova/nova.conf"
+		is, file = "is not set", "/etc/nova/nova.conf"
 	}
 	return Verdict{
 		State: Bad, Since: reboot.Since, Confidence: reboot.Confidence,
-		Says: fmt.Sprintf("%s leaves its servers off after a boot, as nova does by default: set %s = True under [DEFAULT] in %s and restart nova-compute",
-			h.Hostname, fleet.ResumeFlag, set),
+		Says: fmt.Sprintf("%s leaves its servers off after a boot, as %s %s: set it to True under [DEFAULT] in %s and restart nova-compute",
+			h.Hostname, fleet.ResumeFlag, is, file),
 		Because: append([]fleet.Evidence{confEvidence(c, host)}, reboot.Because...),
 	}
 }
