@@ -82,7 +82,7 @@ func idleSpecs(_ *fleet.Snapshot, f *fleet.Flavor) Verdict {
 	}
 	if len(keys) > 0 {
 		verdict.State = Bad
-		verdict.Says = fmt.Sprintf("flavor %s sets what nova does not know and does not heed: %s", cmp.Or(f.Name, f.ID), names(keys))
+		verdict.Says = fmt.Sprintf("flavor %s has extra specs that nova does not heed: %s", cmp.Or(f.Name, f.ID), names(keys))
 	}
 	return verdict
 }
