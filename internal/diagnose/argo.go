@@ -24,7 +24,9 @@ func argoRules() []Rule {
 	}}
 }
 
-func appCommand(a *fleet.App) string { return "kubectl -n " + a.Namespace + " get application " + a.Name }
+func appCommand(a *fleet.App) string {
+	return "kubectl -n " + a.Namespace + " get application " + a.Name
+}
 
 func appEvidence(a *fleet.App) []fleet.Evidence {
 	all := []fleet.Evidence{because(a, a.Reconciled, "application status", "sync=%s revision=%s health=%s %s",

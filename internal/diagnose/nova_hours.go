@@ -20,7 +20,9 @@ type window struct{ from, hours int }
 
 func (w window) holds(t time.Time) bool { return (t.UTC().Hour()-w.from+24)%24 < w.hours }
 
-func (w window) String() string { return fmt.Sprintf("%02d:00 and %02d:00 UTC", w.from, (w.from+w.hours)%24) }
+func (w window) String() string {
+	return fmt.Sprintf("%02d:00 and %02d:00 UTC", w.from, (w.from+w.hours)%24)
+}
 
 // longestWindow and windows bound what is tried: a window of more than half a day tells nothing.
 const (
