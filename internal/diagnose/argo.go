@@ -90,7 +90,7 @@ func appUnwell(_ *fleet.Snapshot, a *fleet.App) Verdict {
 		return Verdict{State: OK}
 	}
 	verdict.Says = appSays(a)
-	verdict.Missing = []string{"which of its objects: " + appCommand(a) + " -o jsonpath={.status.resources}"}
+	verdict.Missing = []string{"which of its objects: argocd app get " + a.Name}
 	return verdict
 }
 
@@ -118,6 +118,6 @@ func appStuck(_ *fleet.Snapshot, a *fleet.App) Verdict {
 	}
 	return Verdict{
 		State: Bad, Says: appSays(a), Because: appEvidence(a),
-		Missing: []string{"which of its objects: " + appCommand(a) + " -o jsonpath={.status.resources}"},
+		Missing: []string{"which of its objects: argocd app get " + a.Name},
 	}
 }

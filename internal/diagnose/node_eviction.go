@@ -11,7 +11,8 @@ import (
 func lossRules() []Rule {
 	return []Rule{{
 		ID: "K8S-04", Title: "pods will leave the node", Kind: fleet.KindNode, Severity: fleet.Warn,
-		Source: "taints node.kubernetes.io/not-ready and unreachable, NoExecute: DefaultTolerationSeconds gives pods 300 s", Judge: on(evicting),
+		Source: "taints node.kubernetes.io/not-ready and unreachable, NoExecute: DefaultTolerationSeconds gives pods 300 s",
+		Hold:   10 * time.Second, Judge: on(evicting), // a node that joins is tainted for a moment
 	}, {
 		ID: "K8S-11", Title: "node rebooted", Kind: fleet.KindNode, Severity: fleet.Info,
 		Source:   "btime of the host that the node is; for an hour",
