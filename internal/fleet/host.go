@@ -44,6 +44,8 @@ type HostID struct {
 	MACs []string `json:"macs,omitempty"`
 	// Newest is the newest kernel installed; nil where /boot holds none, or cannot be read.
 	Newest *KernelImage `json:"newestKernel,omitempty"`
+	// Nova is what nova-compute is told here; nil where there is no Nova.
+	Nova *NovaConf `json:"novaConf,omitempty"`
 	// Lost says why a machine of a source of many cannot be seen now; then nothing but its identity is told. A machine with a
 	// source of its own is lost with its source. Missing names the figures then too.
 	Lost string `json:"lost,omitempty"`

@@ -43,6 +43,7 @@ func identify(at tree.Tree, bootID string, n *notes) identity {
 		Model:      strings.TrimSpace(vendor + " " + product),
 		MACs:       macs(at),
 		Newest:     newestKernel(at, n),
+		Nova:       novaConf(at, n),
 	}
 	return known
 }
