@@ -74,6 +74,8 @@ func claimsOf(o fleet.Object) (c claims) {
 		if o.Binary == "nova-compute" {
 			c.offer(computeHost, inSource(o.Source, o.Host))
 		}
+		c.want(fleet.KindHost, 0, key{hostName, strings.ToLower(o.Host)}, "name", fleet.Medium)
+		c.want(fleet.KindHost, 1, key{hostShort, short(o.Host)}, "short name", fleet.Low)
 	case *fleet.Hypervisor:
 		c.offer(hypervisorName, inSource(o.Source, o.Hostname))
 		c.want(fleet.KindCompute, 0, key{computeHost, inSource(o.Source, o.ServiceHost)}, "service host", fleet.High)

@@ -125,7 +125,7 @@ func TestChainDownAndUpAgain(t *testing.T) {
       server 6c59b812-2d8d-4da5-92d6-6bbe527926d6
         hypervisor compute.lan
           compute nova-compute@compute
-          host compute`},
+            host compute`},
 		{fleet.Ref{Kind: fleet.KindFilesystem, Source: "host/compute", Name: "/"}, "filesystem /\n  disk vda\n    host compute"},
 		{fleet.Ref{Kind: fleet.KindClaim, Source: "kube/p", Name: "d/data"}, "pvc d/data\n  pv pv-1 (not seen)"},
 		{fleet.Ref{Kind: fleet.KindNode, Source: "kube/p", Name: "nobody"}, "node nobody (not seen)"},
@@ -136,7 +136,7 @@ func TestChainDownAndUpAgain(t *testing.T) {
 	}
 	for below, want := range map[fleet.Ref][]string{
 		{Kind: fleet.KindNode, Source: "kube/p", Name: "w1"}:                                   {"lease w1", "pod d/be"},
-		{Kind: fleet.KindHost, Source: "host/compute", Name: "compute"}:                        {"disk vda", "filesystem /", "filesystem /home", "hypervisor compute.lan", "sensor t", "swap /dev/dm-1", "unit vm.scope"},
+		{Kind: fleet.KindHost, Source: "host/compute", Name: "compute"}:                        {"compute nova-compute@compute", "disk vda", "filesystem /", "filesystem /home", "hypervisor compute.lan", "sensor t", "swap /dev/dm-1", "unit vm.scope"},
 		{Kind: fleet.KindDisk, Source: "host/compute", Name: "vda"}:                            {"filesystem /", "filesystem /home", "swap /dev/dm-1", "unit vm.scope"},
 		{Kind: fleet.KindHypervisor, Source: "os/a", Name: "compute.lan"}:                      {"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6"},
 		{Kind: fleet.KindPod, Source: "kube/p", Name: "d/be"}:                                  {"event d/e1"},

@@ -20,7 +20,7 @@ func memoryRules() []Rule {
 	}, {
 		ID: "MEM-03", Title: "swapping", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "pswpin and pswpout of /proc/vmstat, both and over 1 MiB/s; over 10 MiB/s serious (heuristic)",
-		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"MEM-05", "MEM-07", "IO-04", "KRN-HUNG"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}},
+		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"MEM-02", "MEM-05", "MEM-07", "IO-04", "KRN-HUNG"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}},
 		Remedies: []string{"unit-noswap", "swappiness", "swap-off", "host-swap-off"}, Judge: on(swapping),
 	}, {
 		ID: "MEM-05", Title: "tasks wait for memory", Kind: fleet.KindHost, Severity: fleet.Warn,

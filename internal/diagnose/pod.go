@@ -12,11 +12,11 @@ import (
 func podRules() []Rule {
 	return []Rule{{
 		ID: "K8S-05", Title: "container crashes again and again", Kind: fleet.KindPod, Severity: fleet.Serious,
-		Source: "kubelet back-off: 10 s doubled to 300 s, reset after 10 min", Fold: Fold{After: true}, Judge: on(crashing),
+		Source: "kubelet back-off: 10 s doubled to 300 s, reset after 10 min", Fold: Fold{After: true}, Explains: []string{"K8S-22"}, Judge: on(crashing),
 	}, {
 		ID: "K8S-06", Title: "container killed for memory", Kind: fleet.KindPod, Severity: fleet.Serious,
 		Source: "lastState.terminated.reason OOMKilled, within the hour", Fold: Fold{After: true},
-		Explains: []string{"K8S-05"}, Judge: on(killedForMemory),
+		Explains: []string{"K8S-05", "K8S-22"}, Judge: on(killedForMemory),
 	}, {
 		ID: "K8S-08", Title: "pod does not go away", Kind: fleet.KindPod, Severity: fleet.Warn,
 		Source: "heuristic: 5 min after its deletionTimestamp", Hold: 5 * time.Minute,
