@@ -24,20 +24,28 @@ import (
 func TestAccuracy(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/scenarios/*.txtar")
-	if err != nil || len(files) < 1 {
+	if err != nil || len(files) < 90 {
 		t.Fatalf("only %d scenarios: %v", len(files), err)
 	}
+	played := make([]*telling, len(files))
+	t.Run("scenario", func(t *testing.T) {
+		for i, file := range files {
+			played[i] = &telling{name: strings.TrimSuffix(filepath.Base(file), ".txtar")}
+			t.Run(played[i].name, func(t *testing.T) {
+				t.Parallel()
+				archive, err := txtar.ParseFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				played[i].story = newStory(t)
+				played[i].run(t, archive)
+			})
+		}
+	})
 	var all score
 	var table strings.Builder
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
-		archive, err := txtar.ParseFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := telling{story: newStory(t), name: name}
-		t.Run(name, func(t *testing.T) { p.run(t, archive) })
-		fmt.Fprintf(&table, "%-34s %s\n", name, &p.score)
+	for _, p := range played {
+		fmt.Fprintf(&table, "%-34s %s\n", p.name, &p.score)
 		all.add(p.score)
 	}
 	t.Logf("\n%s%-34s %s", &table, "all", &all)

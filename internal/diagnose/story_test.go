@@ -155,6 +155,12 @@ func (s *story) say(line string) error {
 	case "without":
 		maps.DeleteFunc(s.objects, func(r fleet.Ref, _ fleet.Object) bool { return r.Source == rest })
 		return nil
+	case "forget": // a journal that keeps nothing
+		delete(s.logs, rest)
+		maps.DeleteFunc(s.objects, func(r fleet.Ref, _ fleet.Object) bool {
+			return r.Source == "host/"+rest && (r.Kind == fleet.KindKernel || r.Kind == fleet.KindBoot)
+		})
+		return nil
 	case "restart":
 		s.derive, s.last = diagnose.Derive(diagnose.Rules()), fleet.NewSnapshot(s.last.Seq, time.Time{}, nil, nil, nil)
 		return nil
@@ -385,6 +391,9 @@ func (s *story) hypervisors(of *fleet.ComputeService, state string) {
 // reports is what happens by itself.
 func (s *story) reports() {
 	for r, o := range s.objects {
+		if s.dead[r.Source] != "" {
+			continue // what happens there nobody sees
+		}
 		switch o := o.(type) {
 		case *fleet.Lease:
 			s.renew(r, o)
@@ -396,7 +405,7 @@ func (s *story) reports() {
 	}
 	for r, o := range s.objects {
 		h, ok := o.(*fleet.Hypervisor)
-		if !ok || s.booted[r].IsZero() {
+		if !ok || s.booted[r].IsZero() || s.dead[r.Source] != "" {
 			continue
 		}
 		up := ""
