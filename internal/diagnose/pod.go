@@ -23,7 +23,7 @@ func podRules() []Rule {
 		Judge: on(stuckDeleting),
 	}, {
 		ID: "K8S-22", Title: "pod not ready", Kind: fleet.KindPod, Severity: fleet.Warn,
-		Source: "pod status.conditions Ready; heuristic: for 1 min", Hold: time.Minute, Judge: on(podNotReady),
+		Source: "pod status.conditions Ready; heuristic: for 1 min, of a new pod after 5", Hold: time.Minute, Judge: on(podNotReady),
 	}, {
 		ID: "K8S-25", Title: "pod failed", Kind: fleet.KindPod, Severity: fleet.Warn,
 		Source: "pod status.phase Failed", Fold: Fold{After: true}, Judge: on(podFailed),
@@ -116,7 +116,10 @@ func stuckDeleting(s *fleet.Snapshot, p *fleet.Pod) Verdict {
 	}
 }
 
-func podNotReady(_ *fleet.Snapshot, p *fleet.Pod) Verdict {
+// startsIn is how long a new pod may take until it is ready.
+const startsIn = 5 * time.Minute
+
+func podNotReady(s *fleet.Snapshot, p *fleet.Pod) Verdict {
 	switch {
 	case p.Run.Phase == "":
 		return noPhase(p)
@@ -124,6 +127,8 @@ func podNotReady(_ *fleet.Snapshot, p *fleet.Pod) Verdict {
 		return Verdict{State: OK}
 	case p.Run.Ready >= p.Run.Total && p.Run.PodReady.Or(true):
 		return Verdict{State: OK}
+	case s.At.Before(p.Created.Add(startsIn)):
+		return Verdict{State: Lingering, Again: p.Created.Add(startsIn)}
 	}
 	verdict := Verdict{State: Bad, Because: []fleet.Evidence{podEvidence(p)}}
 	if p.Run.Ready < p.Run.Total {
