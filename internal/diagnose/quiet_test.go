@@ -407,7 +407,7 @@ func (w *week) blink() {
 	})
 }
 
-// deploy replaces the pods of a workload one after the other.
+// deploy replaces the pods of a workload, two at a time.
 func (w *week) deploy(of string) {
 	var old []fleet.Ref
 	for r, o := range w.objects {
@@ -416,19 +416,22 @@ func (w *week) deploy(of string) {
 		}
 	}
 	slices.SortFunc(old, fleet.Ref.Compare)
-	w.busy(time.Duration(len(old)+2) * 3 * time.Minute)
+	w.busy(time.Duration(len(old)+2) * 90 * time.Second)
 	app := weekRef(fleet.KindApp, weekKube, "argocd/shop")
 	alter(w, app, func(a *fleet.App) { a.Sync.Status, a.Condition.Status = "OutOfSync", "Progressing" })
 	w.in(time.Minute, func() { alter(w, app, func(a *fleet.App) { a.Sync.Status = "Synced" }) })
+	left := len(old)
 	var next func(i int)
 	next = func(i int) {
-		if i == len(old) {
-			alter(w, app, func(a *fleet.App) { a.Condition.Status = "Healthy" })
-			return
+		if i < len(old) {
+			w.replace(of, old[i], i%6, func() { left--; next(i + 2) })
 		}
-		w.replace(of, old[i], i%6, func() { next(i + 1) })
+		if left == 0 {
+			alter(w, app, func(a *fleet.App) { a.Condition.Status = "Healthy" })
+		}
 	}
-	next(0)
+	next(0) // two at a time
+	next(1)
 }
 
 // replace starts a pod, waits until it is ready, and lets the old one go.
