@@ -11,11 +11,14 @@ import (
 // deepest is how many layers below an object causes are looked for.
 const deepest = 12
 
-// cause returns the nearest finding that explains one: on the same object, else on what that stands on, layer by layer,
+// cause returns the nearest finding that explains one: on the same object or the part of it, else on what that stands on, layer by layer,
 // else around it.
 func (d *folder) cause(s *fleet.Snapshot, e *entry) *entry {
 	layer := []fleet.Ref{e.id.ref}
-	seen := []fleet.Ref{e.id.ref}
+	if e.f.On.Kind != "" {
+		layer = append(layer, e.f.On)
+	}
+	seen := slices.Clone(layer)
 	for range deepest {
 		var best *entry
 		for _, ref := range layer {
@@ -64,7 +67,7 @@ func (d *folder) nearby(e *entry) *entry {
 }
 
 func (d *folder) mayExplain(cause, effect *entry) bool {
-	return cause.f.Shown && d.causes[effect.id.rule][cause.id.rule] && d.depth[cause.id.rule] < d.depth[effect.id.rule]
+	return cause.f.Shown && cause.f.Severity >= d.rules[cause.id.rule].Fold.Least && d.causes[effect.id.rule][cause.id.rule] && d.depth[cause.id.rule] < d.depth[effect.id.rule]
 }
 
 func (d *folder) explains(cause, effect *entry) bool {

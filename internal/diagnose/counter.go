@@ -15,7 +15,7 @@ func counterRules() []Rule {
 	return []Rule{{
 		ID: "SMT-02", Title: "disk loses data", Kind: fleet.KindDisk, Severity: fleet.Critical,
 		Source:   "media_errors, ATA 5, 187, 197, 198; Backblaze: any of them predicts failure, growth above all",
-		Explains: []string{"IO-10", "SMT-09"},
+		Explains: []string{"IO-10", "SMT-09", "KRN-IO"},
 		Judge: grown(counted{"media_errors", fleet.Critical}, counted{"pending", fleet.Critical},
 			counted{"offline_uncorrectable", fleet.Critical}, counted{"reported_uncorrect", fleet.Critical}, counted{"reallocated", fleet.Serious}),
 	}, {

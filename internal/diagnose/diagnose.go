@@ -31,6 +31,7 @@ type Verdict struct {
 	Missing    []string         // what could not be seen, and the command that would show it
 	Since      time.Time        // when it began as the evidence tells; zero: when it was first judged bad
 	Now        bool             // show it at once, whatever the rule's hold
+	On         fleet.Ref        // a part of the object that it is about, if one is: causes are looked for there too
 	Again      time.Time        // when the verdict may differ although nothing changed; zero: never
 }
 
@@ -62,6 +63,8 @@ type Fold struct {
 	After bool
 	// Within: this one explains only what began no later than that after it. Zero: whenever it began.
 	Within time.Duration
+	// Least: this one explains only while it is at least that severe. Zero: always.
+	Least fleet.Severity
 }
 
 // Reads says what a rule looks at besides its own object, so that it is judged again when that changes.

@@ -9,14 +9,15 @@ import (
 )
 
 func domainRules() []Rule {
+	with := []string{"NOVA-05", "NOVA-24", "K8S-01", "K8S-02", "NET-01"} // of a domain that is a hypervisor or a node
 	return []Rule{{
 		ID: "VIRT-01", Title: "virtual machine crashed", Kind: fleet.KindDomain, Severity: fleet.Serious,
 		Source:   "libvirt: shut off (crashed) is a qemu that ended without saying so; nova shows SHUTOFF and no reason",
-		Remedies: []string{"domain-start"}, Judge: on(crashed),
+		Explains: append([]string{"NOVA-01", "NOVA-07"}, with...), Remedies: []string{"domain-start"}, Judge: on(crashed),
 	}, {
 		ID: "VIRT-04", Title: "virtual machine paused on an I/O error", Kind: fleet.KindDomain, Severity: fleet.Critical,
 		Source:   "libvirt: paused (I/O error), domblkerror; nova leaves such a server ACTIVE",
-		Remedies: []string{"domain-resume"}, Judge: on(pausedOnError),
+		Explains: with, Remedies: []string{"domain-resume"}, Judge: on(pausedOnError),
 	}, {
 		ID: "VIRT-05", Title: "disk image not closed, or corrupt", Kind: fleet.KindDomain, Severity: fleet.Warn,
 		Source:   "qemu's log: block/qcow2.c mends an image that was not closed as it opens it (refcount=0 reference=1 is expected then), for a day; Marking image as corrupt is damage",
@@ -45,6 +46,7 @@ func crashed(_ *fleet.Snapshot, d *fleet.Domain) Verdict {
 		v.Missing = noQemuLog(d)
 		return v
 	}
+	v.Since = d.Log.Stopped
 	if why, ok := d.Log.Last(d.Log.Started, fleet.QemuKVM, fleet.QemuMemory, fleet.QemuAbort, fleet.QemuCorrupt, fleet.QemuSignal); ok {
 		v.Says = fmt.Sprintf("%s on %s crashed: %s; a start makes libvirt forget it", whichDomain(d), d.Host, sentence(why.Text))
 	}

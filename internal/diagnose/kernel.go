@@ -14,8 +14,9 @@ func kernelRules() []Rule {
 	reads := Reads{Around: []fleet.Kind{fleet.KindKernel, fleet.KindKernelLog}}
 	return []Rule{{
 		ID: "KRN-OOM", Title: "kernel killed for memory", Kind: fleet.KindHost, Severity: fleet.Serious,
-		Source: "mm/oom_kill.c: Out of memory: Killed process; of a control group it is that group's limit, not the host",
-		Reads:  reads, Judge: on(outOfMemory),
+		Source:   "mm/oom_kill.c: Out of memory: Killed process; of a control group it is that group's limit, not the host",
+		Explains: []string{"VIRT-01", "K8S-06"}, Fold: Fold{Within: time.Hour, Least: fleet.Serious}, // a group's limit is its own affair
+		Reads: reads, Judge: on(outOfMemory),
 	}, {
 		ID: "KRN-HUNG", Title: "task hangs", Kind: fleet.KindHost, Severity: fleet.Serious,
 		Source: "kernel/hung_task.c: 120 s in an uninterruptible wait; kvm_async_pf_task_wait: the host below has swapped the page out",
@@ -23,7 +24,7 @@ func kernelRules() []Rule {
 	}, {
 		ID: "KRN-IO", Title: "disk fails to read or write", Kind: fleet.KindDisk, Severity: fleet.Serious,
 		Source:   "block/blk-core.c: I/O error, dev; nvme: timeout, reset, controller is down (30 s without an answer)",
-		Explains: []string{"IO-10"}, Reads: reads, Judge: on(diskErrors),
+		Explains: []string{"IO-10", "IO-04", "KRN-FS", "KRN-HUNG", "VIRT-04"}, Reads: reads, Judge: on(diskErrors),
 	}, {
 		ID: "KRN-FS", Title: "filesystem broke", Kind: fleet.KindHost, Severity: fleet.Critical,
 		Source: "ext4, xfs and btrfs errors; Remounting filesystem read-only, of which /proc/mounts says nothing",
@@ -219,7 +220,7 @@ func brokenFilesystem(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	k := kernelSince(s, h.Source, h.Name, h.Boot.Add(2*time.Second))
 	is := class(fleet.ClassExt4, fleet.ClassXFS, fleet.ClassBtrfs, fleet.ClassReadOnly)
 	found := k.within(time.Time{}, func(e *fleet.KernelEvent) bool { return is(e) && sameBoot(e.Boot, h.BootID) })
-	return k.verdict(found, 0, func(last *fleet.KernelEvent, _ int) string {
+	v := k.verdict(found, 0, func(last *fleet.KernelEvent, _ int) string {
 		for _, e := range found {
 			if e.Class == fleet.ClassReadOnly || e.Severity == fleet.Critical {
 				return fmt.Sprintf("%s on %s cannot be written any more", cmp.Or(e.Subject, "a filesystem"), h.Name)
@@ -227,6 +228,12 @@ func brokenFilesystem(s *fleet.Snapshot, h *fleet.Host) Verdict {
 		}
 		return fmt.Sprintf("%s found errors on %s of %s", last.Class, cmp.Or(last.Subject, "a filesystem"), h.Name)
 	})
+	for _, e := range found {
+		if disk := wholeDisk("/dev/" + e.Subject); disk != "" && v.On.Name == "" {
+			v.On = fleet.OfHost(fleet.KindDisk, h.Source, h.Name, disk)
+		}
+	}
+	return v
 }
 
 func throttled(s *fleet.Snapshot, h *fleet.Host) Verdict {

@@ -15,12 +15,12 @@ func memoryRules() []Rule {
 		Remedies: []string{"host-swap-on", "swap-on"}, Judge: on(memoryShort),
 	}, {
 		ID: "MEM-02", Title: "swap nearly full", Kind: fleet.KindHost, Severity: fleet.Warn,
-		Source: "netdata swap.conf 90 %; over 50 % only while pages move: used swap alone is history",
+		Source: "netdata swap.conf 90 %; over 50 % only while more than 128 KiB/s move: used swap alone is history",
 		Hold:   time.Minute, Clear: time.Minute, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}}, Judge: on(swapFull),
 	}, {
 		ID: "MEM-03", Title: "swapping", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "pswpin and pswpout of /proc/vmstat, both and over 1 MiB/s; over 10 MiB/s serious (heuristic)",
-		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"MEM-05", "MEM-07", "IO-04", "KRN-HUNG"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}},
+		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"MEM-02", "MEM-05", "MEM-07", "IO-04", "KRN-HUNG"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}},
 		Remedies: []string{"unit-noswap", "swappiness", "swap-off", "host-swap-off"}, Judge: on(swapping),
 	}, {
 		ID: "MEM-05", Title: "tasks wait for memory", Kind: fleet.KindHost, Severity: fleet.Warn,
@@ -64,6 +64,10 @@ func swapFlow(h *fleet.Host) (in, out float64, ok bool) {
 	return h.Swap.InBytesSec.V, h.Swap.OutBytesSec.V, h.Swap.InBytesSec.OK && h.Swap.OutBytesSec.OK
 }
 
+// trickle is what moves in and out of a swap that is only history, in bytes per second: a page that is needed now and then
+// (heuristic).
+const trickle = 128 << 10
+
 func swapEvidence(h *fleet.Host) fleet.Evidence {
 	in, out, ok := swapFlow(h)
 	flow := "flow not known"
@@ -100,11 +104,11 @@ func swapFull(s *fleet.Snapshot, h *fleet.Host) Verdict {
 		verdict.Says = h.Name + " has used more than 80 % of its swap"
 	case used > 0.50 && !known:
 		return noFlow(h)
-	case used > 0.50 && in+out > 0:
+	case used > 0.50 && in+out > trickle:
 		verdict.Says = h.Name + " has used more than half of its swap, and pages still move"
-	case used > 0.50:
+	case used > 0.50 && in+out > 0:
 		verdict.State = Lingering
-		verdict.Says = h.Name + " has used more than half of its swap, nothing moves now"
+		verdict.Says = h.Name + " has used more than half of its swap, little moves now"
 	default:
 		return Verdict{State: OK}
 	}

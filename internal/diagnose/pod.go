@@ -12,18 +12,18 @@ import (
 func podRules() []Rule {
 	return []Rule{{
 		ID: "K8S-05", Title: "container crashes again and again", Kind: fleet.KindPod, Severity: fleet.Serious,
-		Source: "kubelet back-off: 10 s doubled to 300 s, reset after 10 min", Fold: Fold{After: true}, Judge: on(crashing),
+		Source: "kubelet back-off: 10 s doubled to 300 s, reset after 10 min", Fold: Fold{After: true}, Explains: []string{"K8S-22"}, Judge: on(crashing),
 	}, {
 		ID: "K8S-06", Title: "container killed for memory", Kind: fleet.KindPod, Severity: fleet.Serious,
 		Source: "lastState.terminated.reason OOMKilled, within the hour", Fold: Fold{After: true},
-		Explains: []string{"K8S-05"}, Judge: on(killedForMemory),
+		Explains: []string{"K8S-05", "K8S-22"}, Judge: on(killedForMemory),
 	}, {
 		ID: "K8S-08", Title: "pod does not go away", Kind: fleet.KindPod, Severity: fleet.Warn,
 		Source: "heuristic: 5 min after its deletionTimestamp", Hold: 5 * time.Minute,
 		Judge: on(stuckDeleting),
 	}, {
 		ID: "K8S-22", Title: "pod not ready", Kind: fleet.KindPod, Severity: fleet.Warn,
-		Source: "pod status.conditions Ready; heuristic: for 1 min", Hold: time.Minute, Judge: on(podNotReady),
+		Source: "pod status.conditions Ready; heuristic: for 1 min, of a new pod after 5", Hold: time.Minute, Judge: on(podNotReady),
 	}, {
 		ID: "K8S-25", Title: "pod failed", Kind: fleet.KindPod, Severity: fleet.Warn,
 		Source: "pod status.phase Failed", Fold: Fold{After: true}, Judge: on(podFailed),
@@ -116,7 +116,10 @@ func stuckDeleting(s *fleet.Snapshot, p *fleet.Pod) Verdict {
 	}
 }
 
-func podNotReady(_ *fleet.Snapshot, p *fleet.Pod) Verdict {
+// startsIn is how long a new pod may take until it is ready.
+const startsIn = 5 * time.Minute
+
+func podNotReady(s *fleet.Snapshot, p *fleet.Pod) Verdict {
 	switch {
 	case p.Run.Phase == "":
 		return noPhase(p)
@@ -124,6 +127,8 @@ func podNotReady(_ *fleet.Snapshot, p *fleet.Pod) Verdict {
 		return Verdict{State: OK}
 	case p.Run.Ready >= p.Run.Total && p.Run.PodReady.Or(true):
 		return Verdict{State: OK}
+	case s.At.Before(p.Created.Add(startsIn)):
+		return Verdict{State: Lingering, Again: p.Created.Add(startsIn)}
 	}
 	verdict := Verdict{State: Bad, Because: []fleet.Evidence{podEvidence(p)}}
 	if p.Run.Ready < p.Run.Total {

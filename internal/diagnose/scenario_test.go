@@ -173,6 +173,7 @@ type world struct {
 	derive  fleet.Derive
 	last    *fleet.Snapshot
 	changes int
+	keep    bool // scopes and sources that were seen stay, as a store keeps them
 }
 
 func newWorld(derive fleet.Derive) *world {
@@ -194,6 +195,16 @@ func (w *world) snapshot() *fleet.Snapshot {
 		facts[k] = append(facts[k], o)
 	}
 	var parts []fleet.Part
+	for i := range w.last.Parts {
+		p := &w.last.Parts[i]
+		switch _, seen := facts[scope{p.Source, p.Kind}]; {
+		case !w.keep || seen:
+		case p.Scope != "":
+			facts[scope{p.Source, p.Kind}] = fleet.Facts{}
+		case w.dead[p.Source] == "":
+			parts = append(parts, fleet.Part{Source: p.Source, At: w.now})
+		}
+	}
 	for k, f := range facts {
 		slices.SortFunc(f, fleet.Compare)
 		p := fleet.Part{Source: k.source, Scope: k.kind.Scope(), Kind: k.kind, At: w.now, Facts: f, Err: w.failing[k.kind]}

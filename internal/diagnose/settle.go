@@ -42,7 +42,7 @@ func settle(rule *Rule, about fleet.Ref, v Verdict, before *fleet.Finding, now t
 // tell makes a finding of what a verdict says.
 func tell(rule *Rule, about fleet.Ref, v Verdict) *fleet.Finding {
 	f := &fleet.Finding{
-		Rule: rule.ID, About: about, Says: v.Says, Severity: v.Severity, Confidence: v.Confidence,
+		Rule: rule.ID, About: about, On: v.On, Says: v.Says, Severity: v.Severity, Confidence: v.Confidence,
 		Because: v.Because, Missing: v.Missing, Remedies: rule.Remedies, Since: v.Since,
 	}
 	if f.Severity == 0 {
@@ -109,7 +109,7 @@ func sooner(a, b time.Time) time.Time {
 
 // alike reports whether two findings are the same but for what explains them.
 func alike(a, b *fleet.Finding) bool {
-	return a.Says == b.Says && a.Severity == b.Severity && a.Confidence == b.Confidence && a.Shown == b.Shown &&
+	return a.Says == b.Says && a.On == b.On && a.Severity == b.Severity && a.Confidence == b.Confidence && a.Shown == b.Shown &&
 		a.Since.Equal(b.Since) && a.Cleared.Equal(b.Cleared) && slices.Equal(a.Because, b.Because) &&
 		slices.Equal(a.Missing, b.Missing)
 }
