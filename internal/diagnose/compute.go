@@ -137,7 +137,7 @@ func leftOff(s *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
 	var late []fleet.Evidence
 	for _, v := range victims {
 		stop, _ := v.LastStop()
-		if stop.Start.Before(b.From) || stop.Start.After(b.Till.Add(rebootWindow)) {
+		if stop.Start.Before(b.From) || stop.Start.After(b.Till.Add(rebootWindow)) || startedIn(v, b.Till, stop.Start) {
 			continue
 		}
 		who = append(who, v.Name)
@@ -168,4 +168,11 @@ func leftOff(s *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
 		verdict.Because = append(verdict.Because, late...)
 	}
 	return verdict
+}
+
+// startedIn reports whether a server was started between two times: then what took it down was not the boot before.
+func startedIn(v *fleet.Server, after, before time.Time) bool {
+	return slices.ContainsFunc(v.Actions, func(a fleet.ServerAction) bool {
+		return (a.Action == "start" || a.Action == "reboot") && a.Start.After(after) && a.Start.Before(before)
+	})
 }
