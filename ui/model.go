@@ -75,6 +75,7 @@ type place struct {
 	zoom   bool
 	at     fleet.Ref
 	filter filter
+	span   spanned // of the timeline
 }
 
 // said is the last thing the cockpit told its reader.
@@ -267,8 +268,18 @@ func (m *Model) say(i ink, text string) {
 
 // look tells the sources what is being looked at, so that they know it deeper.
 func (m *Model) look() {
-	if at := m.table().at; at != nil && m.o.Look != nil {
-		m.o.Look(at.Ref())
+	t := m.table()
+	if t.at == nil && t.line == nil || m.o.Look == nil {
+		return
+	}
+	r, ok := t.subject()
+	switch {
+	case t.line != nil && t.line.about != (fleet.Ref{}):
+		m.o.Look(t.line.about)
+	case ok:
+		m.o.Look(r)
+	case t.at != nil:
+		m.o.Look(t.at.Ref())
 	}
 }
 
@@ -277,6 +288,9 @@ func (m *Model) visit(focus int) {
 	here := place{focus: m.focus, zoom: m.zoom, filter: m.table().filter}
 	if at := m.table().at; at != nil {
 		here.at = at.Ref()
+	}
+	if l := m.table().line; l != nil {
+		here.span = l.spanned
 	}
 	if n := len(m.back); n == 0 || m.back[n-1].focus != here.focus || m.back[n-1].zoom != here.zoom || m.back[n-1].at != here.at {
 		m.back = append(m.back, here)
@@ -290,6 +304,9 @@ func (m *Model) leave() bool {
 		p := m.back[n-1]
 		m.focus, m.zoom, m.back = p.focus, p.zoom, m.back[:n-1]
 		t := m.table()
+		if t.line != nil {
+			t.look(&m.screen.scene, p.span)
+		}
 		t.follow(&m.screen.scene)
 		if t.filter.text != p.filter.text {
 			t.setFilter(p.filter)

@@ -98,7 +98,7 @@ func (p *pager) draw(m *Model, w, h int) []string {
 }
 
 func (p *pager) foot(t *Theme) string {
-	foot := "esc back  " + t.or("↑↓", "up/down") + " scroll"
+	foot := "esc back  " + t.or("↑↓", "up/down")
 	if p.copies != nil {
 		foot += "  c copy"
 	}
@@ -111,7 +111,7 @@ func (p *pager) foot(t *Theme) string {
 	if p.flip != nil {
 		foot += "  y JSON or YAML"
 	} else if p.about != (fleet.Ref{}) {
-		foot += "  d details  x chain  y raw  m actions"
+		foot += "  d details  x chain  t time  y raw  m actions"
 	}
 	return foot
 }
@@ -203,6 +203,8 @@ func (p *pager) other(m *Model, k string) tea.Cmd {
 		m.open(detailPage(p.about))
 	case "x":
 		m.open(chainPage(p.about))
+	case "t":
+		m.timelineOf(p.about)
 	case "l":
 		if p.about.Kind == fleet.KindPod {
 			m.open(logPage(p.about))

@@ -157,6 +157,6 @@ func views() []*view {
 		podsView(), nodesView(), volumesView(), servicesView(), sourcesView(), agentsView(),
 		unitsView(), swapView(),
 		flavorsView(), vmsView(),
-		workloadsView(), appsView(), kernelView(), dmesgView(), checksView(), bootsView(), alertsView(),
+		workloadsView(), appsView(), kernelView(), dmesgView(), checksView(), bootsView(), alertsView(), timelineView(),
 	}
 }

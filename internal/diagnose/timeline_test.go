@@ -106,7 +106,8 @@ func TestATimelineOfAChainHasNothingOfStrangers(t *testing.T) {
 	s := linked(history(), nil)
 	var line Timeline
 	for _, r := range []fleet.Ref{
-		{Kind: fleet.KindPod, Source: "kube/home", Name: "default/p"}, {Kind: fleet.KindServer, Source: "openstack/home", Name: webOne},
+		{Kind: fleet.KindPod, Source: "kube/home", Name: "default/p"},
+		{Kind: fleet.KindServer, Source: "openstack/home", Name: webOne},
 		{Kind: fleet.KindNode, Source: "kube/home", Name: "n1"},
 	} {
 		got := line.Of(s, Span{About: r})
