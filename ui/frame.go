@@ -186,7 +186,7 @@ func (t *table) count(c *scene) string {
 		seen = seen || t.view.covers(p) && !p.At.IsZero()
 	}
 	if t.line != nil {
-		return t.line.count(c)
+		return t.line.count()
 	}
 	if t.view.count == nil || !seen {
 		return ""
@@ -268,7 +268,11 @@ func (m *Model) footer(c *scene, w int) (lines []string) {
 		return lines[:min(len(lines), footerLines)]
 	case len(m.over) > 0: // their keys stand in their border
 	default:
-		for _, b := range m.hints {
+		hints := m.hints
+		if m.table().line != nil {
+			hints = append([][2]string{{"+ -", "less or more time"}, {"t", "this chain, or all"}}, hints...)
+		}
+		for _, b := range hints {
 			if b[0] == "m" && m.mode().Closed != "" {
 				continue
 			}

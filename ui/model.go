@@ -10,6 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"strata/actions"
+	"strata/internal/diagnose"
 	"strata/internal/fleet"
 )
 
@@ -66,6 +67,7 @@ type screen struct {
 	dirty  bool
 	pause  time.Duration // before the next snapshot is taken
 	wished wished
+	rules  map[string]*diagnose.Rule
 	body   []string // the lines between header and footer, while only the clock moves
 }
 
@@ -109,6 +111,10 @@ func New(ctx context.Context, o Options) *Model {
 		if b.hint != "" {
 			m.hints = append(m.hints, [2]string{b.show(&m.o.Theme), b.hint})
 		}
+	}
+	m.screen.rules = map[string]*diagnose.Rule{}
+	for _, r := range diagnose.Rules() {
+		m.screen.rules[r.ID] = &r
 	}
 	m.screen.w, m.screen.h, m.screen.dirty = 80, 24, true
 	m.show(o.Store.Snapshot())
@@ -216,7 +222,11 @@ func (m *Model) show(s *fleet.Snapshot) {
 			stale[scopeOf{p.Source, p.Kind}] = true
 		}
 	}
-	m.screen.scene = scene{s: s, t: &m.o.Theme, running: m.runs.now, stale: stale}
+	causes := m.screen.scene.causes
+	if causes == nil || !s.Same(m.screen.scene.s) {
+		causes = diagnose.NewCauses(s)
+	}
+	m.screen.scene = scene{s: s, t: &m.o.Theme, running: m.runs.now, stale: stale, causes: causes, rules: m.screen.rules}
 	m.expire(s.At)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"strata/actions"
+	"strata/internal/diagnose"
 	"strata/internal/fleet"
 )
 
@@ -119,9 +120,10 @@ func raw(m *Model, r fleet.Ref, asYAML bool) string {
 
 // cardPage is a finding's card: verdict, evidence on one clock, what is missing, what to do.
 func cardPage(key string) *pager {
+	about, _ := diagnose.AboutOf(key)
 	return &pager{
 		pick:  true,
-		about: aboutOf(key),
+		about: about,
 		title: func(*Model) string { return "Finding" },
 		lines: func(m *Model, _ int) []line {
 			c := &m.screen.scene
@@ -169,15 +171,6 @@ func card(c *scene, f *fleet.Finding) []line {
 		out = append(out, line{}, says(bold, "Remedies"), says(plain, "  "+strings.Join(f.Remedies, ", ")+"  (m)"))
 	}
 	return out
-}
-
-// aboutOf is the object that a finding's key names.
-func aboutOf(key string) fleet.Ref {
-	part := strings.SplitN(key, "|", 4)
-	if len(part) < 4 {
-		return fleet.Ref{}
-	}
-	return fleet.Ref{Kind: fleet.Kind(part[1]), Source: part[2], Name: part[3]}
 }
 
 // called is what an operator calls an object.

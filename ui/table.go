@@ -16,6 +16,8 @@ type scene struct {
 	t       *Theme
 	running map[fleet.Ref]actions.Progress
 	stale   map[scopeOf]bool
+	causes  *diagnose.Causes // nil where nobody looks at rows
+	rules   map[string]*diagnose.Rule
 }
 
 // scopeOf is the grain at which rows go stale together.

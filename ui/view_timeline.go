@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"fmt"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -22,7 +21,7 @@ func timelineView() *view {
 			{title: "age", width: 6, right: true, drop: 3, cell: moment(func(c *scene, o *diagnose.Moment) cell { return cell{coarse(o.At, c.now()), dim} })},
 			{title: "layer", width: 12, drop: 2, search: true, cell: moment(momentLayer), key: number(func(o *diagnose.Moment) float64 { return float64(diagnose.Depth(o.About().Kind)) })},
 			{title: "object", width: 12, grow: 2, search: true, middle: true, cell: moment(momentObject), key: text(func(o *diagnose.Moment) string { return o.About().Name })},
-			{title: "what happened", width: 26, grow: 7, search: true, cell: moment(func(c *scene, o *diagnose.Moment) cell {
+			{title: "what happened", width: 34, grow: 7, search: true, cell: moment(func(c *scene, o *diagnose.Moment) cell {
 				if s := o.Health().State; s != fleet.StateOK {
 					return cell{o.Says(), c.t.state(s)}
 				}
@@ -132,19 +131,19 @@ func (l *timeline) title(c *scene) string {
 }
 
 // count says which part of the time is shown.
-func (l *timeline) count(c *scene) string {
-	n := fmt.Sprintf("%d %s", len(l.out), plural("moment", len(l.out)))
+func (l *timeline) count() string {
+	n := itoa(len(l.out))
 	if len(l.out) == diagnose.MostMoments {
-		n = fmt.Sprintf("the newest %d moments", diagnose.MostMoments)
+		n = "newest " + n
 	}
 	size := l.size()
 	switch {
 	case size == 0:
 		return n + " in all"
 	case l.centre.IsZero():
-		return n + " in the last " + length(size)
+		return n + " in " + length(size)
 	}
-	return n + " in " + length(size) + " around " + clock(l.centre, c.now())
+	return n + " in " + length(size) + " around " + l.centre.Local().Format("15:04")
 }
 
 // length is a span as people say it.
@@ -152,12 +151,10 @@ func length(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:
 		return itoa(int(d.Hours())/24) + " days"
-	case d > time.Hour:
-		return itoa(int(d.Hours())) + " hours"
-	case d == time.Hour:
-		return "hour"
+	case d >= time.Hour:
+		return itoa(int(d.Hours())) + " h"
 	}
-	return itoa(int(d.Minutes())) + " minutes"
+	return itoa(int(d.Minutes())) + " min"
 }
 
 // look shows another part of the time, or another chain; the cursor stays on its moment, if that is there still.

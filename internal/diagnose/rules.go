@@ -10,9 +10,9 @@ func Rules() []Rule {
 		heatRules(), smartRules(), counterRules(), filesystemRules(), memoryRules(), domainRules(), unitRules(), kernelRules(), endpointRules(),
 		bootRules(), waitRules(), overcommitRules(),
 	)
-	says := bewares()
+	says, words := bewares(), shorts()
 	for i := range all {
-		all[i].Beware = says[all[i].ID]
+		all[i].Beware, all[i].Short = says[all[i].ID], words[all[i].ID]
 	}
 	return all
 }

@@ -1,0 +1,150 @@
+package diagnose
+
+import (
+	"cmp"
+	"strings"
+	"sync"
+
+	"strata/internal/fleet"
+)
+
+// Causes tells of the objects of one snapshot what the worst trouble is that they stand on, and remembers each answer: many
+// stand on the same. It may be asked from several goroutines at once.
+type Causes struct {
+	s         *fleet.Snapshot
+	mu        sync.Mutex
+	known     map[fleet.Ref]*fleet.Finding
+	workloads map[fleet.Ref]*fleet.Finding // nil until one is asked for
+}
+
+// NewCauses starts remembering for a snapshot.
+func NewCauses(s *fleet.Snapshot) *Causes {
+	return &Causes{s: s, known: map[fleet.Ref]*fleet.Finding{}}
+}
+
+// Of returns the worst finding about an object, about what it stands on, or that explains one of these; of those alike the
+// nearest. Only what is shown, still holds and is worth a look counts. Of a workload that is the worst of its pods.
+func (c *Causes) Of(o fleet.Object) (*fleet.Finding, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var f *fleet.Finding
+	switch o := o.(type) {
+	case *fleet.Pod: // there are many: not each is remembered, and few have findings
+		f = c.about(o.Ref())
+		if o.Node != "" {
+			f = worse(f, c.of(fleet.Ref{Kind: fleet.KindNode, Source: o.Source, Name: o.Node}))
+		}
+	case *fleet.Workload:
+		f = c.workload(o.Ref())
+	default:
+		f = c.of(o.Ref())
+	}
+	return f, f != nil
+}
+
+func (c *Causes) of(r fleet.Ref) *fleet.Finding {
+	f, asked := c.known[r]
+	if asked {
+		return f
+	}
+	c.known[r] = nil // who stands on itself finds nothing new there
+	f = c.about(r)
+	for l := range ground(c.s, r) {
+		f = worse(f, c.of(l.To))
+	}
+	c.known[r] = f
+	return f
+}
+
+// about is the worst cause of what is found about an object itself.
+func (c *Causes) about(r fleet.Ref) (worst *fleet.Finding) {
+	for f := range c.s.FindingsOn(r) {
+		if counts(f) {
+			worst = worse(worst, rootOf(c.s, f))
+		}
+	}
+	return worst
+}
+
+func (c *Causes) workload(r fleet.Ref) *fleet.Finding {
+	if c.workloads == nil {
+		c.workloads = map[fleet.Ref]*fleet.Finding{}
+		for i := range c.s.Findings {
+			f := &c.s.Findings[i]
+			if f.About.Kind != fleet.KindPod || !counts(f) {
+				continue
+			}
+			if p, ok := fleet.Find[*fleet.Pod](c.s, f.About); ok {
+				if w, ok := fleet.WorkloadOf(c.s, p); ok {
+					c.workloads[w.Ref()] = worse(c.workloads[w.Ref()], rootOf(c.s, f))
+				}
+			}
+		}
+	}
+	return worse(c.about(r), c.workloads[r])
+}
+
+// worse returns the worse of two findings, the first of those alike; either may be nil.
+func worse(a, b *fleet.Finding) *fleet.Finding {
+	if a == nil || b != nil && b.Severity > a.Severity {
+		return b
+	}
+	return a
+}
+
+// counts reports whether a finding is shown, holds and is worth a look.
+func counts(f *fleet.Finding) bool {
+	return f.Shown && f.Cleared.IsZero() && f.Severity >= fleet.Warn
+}
+
+// rootOf follows a finding up to the one that explains it and is explained by none other that counts.
+func rootOf(s *fleet.Snapshot, f *fleet.Finding) *fleet.Finding {
+	for range deepest {
+		up := byKey(s, f.Under)
+		if up == nil || !counts(up) {
+			break
+		}
+		f = up
+	}
+	return f
+}
+
+// byKey finds a finding by its key, nil when there is none.
+func byKey(s *fleet.Snapshot, key string) *fleet.Finding {
+	about, ok := AboutOf(key)
+	if !ok {
+		return nil
+	}
+	for f := range s.FindingsOn(about) {
+		if rule, _, _ := strings.Cut(key, "|"); f.Rule == rule {
+			return f
+		}
+	}
+	return nil
+}
+
+// AboutOf is the object that a finding's key names.
+func AboutOf(key string) (fleet.Ref, bool) {
+	part := strings.SplitN(key, "|", 4)
+	if len(part) < 4 {
+		return fleet.Ref{}, false
+	}
+	return fleet.Ref{Kind: fleet.Kind(part[1]), Source: part[2], Name: part[3]}, true
+}
+
+// Short names a finding where there is little room: what it is about, unless that is the row's own object, and a word or two
+// for what is wrong with it ("compute rebooted").
+func Short(s *fleet.Snapshot, rules map[string]*Rule, f *fleet.Finding, row fleet.Ref) string {
+	short := f.Rule
+	if r := rules[f.Rule]; r != nil {
+		short = cmp.Or(r.Short, r.Title)
+	}
+	if f.About == row {
+		return short
+	}
+	name := f.About.Name
+	if o, ok := s.Get(f.About); ok {
+		name = fleet.NameOf(o)
+	}
+	return name + " " + short
+}
