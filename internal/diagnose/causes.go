@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -13,18 +14,23 @@ import (
 type Causes struct {
 	s         *fleet.Snapshot
 	mu        sync.Mutex
+	none      bool // nothing is found that counts
 	known     map[fleet.Ref]*fleet.Finding
 	workloads map[fleet.Ref]*fleet.Finding // nil until one is asked for
 }
 
 // NewCauses starts remembering for a snapshot.
 func NewCauses(s *fleet.Snapshot) *Causes {
-	return &Causes{s: s, known: map[fleet.Ref]*fleet.Finding{}}
+	none := !slices.ContainsFunc(s.Findings, func(f fleet.Finding) bool { return counts(&f) })
+	return &Causes{s: s, none: none, known: map[fleet.Ref]*fleet.Finding{}}
 }
 
 // Of returns the worst finding about an object, about what it stands on, or that explains one of these; of those alike the
 // nearest. Only what is shown, still holds and is worth a look counts. Of a workload that is the worst of its pods.
 func (c *Causes) Of(o fleet.Object) (*fleet.Finding, bool) {
+	if c.none {
+		return nil, false
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var f *fleet.Finding
