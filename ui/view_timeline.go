@@ -178,8 +178,10 @@ func zoomed(by int) func(*Model) tea.Cmd {
 		t := m.table()
 		w := t.line.spanned
 		w.in = max(0, min(w.in+by, len(spans())-1))
-		w.centre = time.Time{}
-		if o, ok := t.at.(*diagnose.Moment); ok && t.cursor > 0 {
+		switch o, ok := t.at.(*diagnose.Moment); {
+		case w.in == 0:
+			w.centre = time.Time{}
+		case ok && (t.cursor > 0 || !w.centre.IsZero()):
 			w.centre = o.At
 		}
 		t.look(&m.screen.scene, w)

@@ -150,7 +150,24 @@ func Short(s *fleet.Snapshot, rules map[string]*Rule, f *fleet.Finding, row flee
 	}
 	name := f.About.Name
 	if o, ok := s.Get(f.About); ok {
-		name = fleet.NameOf(o)
+		name = bareName(o)
 	}
 	return name + " " + short
+}
+
+// bareName is what people call an object, without its host.
+func bareName(o fleet.Object) string {
+	switch o := o.(type) {
+	case *fleet.Disk:
+		return o.Name
+	case *fleet.Filesystem:
+		return o.Mount
+	case *fleet.Sensor:
+		return cmp.Or(o.Label, o.Name)
+	case *fleet.SwapArea:
+		return o.Name
+	case *fleet.Unit:
+		return cmp.Or(o.Domain, o.Name)
+	}
+	return fleet.NameOf(o)
 }
