@@ -93,10 +93,10 @@ func TestEvidenceStandsOnOneClock(t *testing.T) {
 func TestEveryLineOfAChainCanBeGoneTo(t *testing.T) {
 	store := virtual(t)
 	put(t, store, obs("kube/home", "leases", &fleet.Lease{Source: "kube/home", Node: "k8s-worker-1.novalocal"}))
-	for _, r := range []fleet.Ref{
-		{Kind: fleet.KindNode, Source: "kube/home", Name: "k8s-worker-1.novalocal"},
-		{Kind: fleet.KindServer, Source: "openstack/home", Name: worker2},
-		{Kind: fleet.KindHost, Source: "host/openstack-host", Name: "openstack-host"},
+	for r, causes := range map[fleet.Ref]int{
+		{Kind: fleet.KindNode, Source: "kube/home", Name: "k8s-worker-1.novalocal"}:   1,
+		{Kind: fleet.KindServer, Source: "openstack/home", Name: worker2}:             1,
+		{Kind: fleet.KindHost, Source: "host/openstack-host", Name: "openstack-host"}: 0,
 	} {
 		m := model(t, store, 200, 60)
 		m.open(chainPage(r))
