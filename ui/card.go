@@ -129,13 +129,21 @@ type remedy struct {
 	offer actions.Offer
 	refs  []fleet.Ref
 	lines []string // a command for each
+	more  int      // objects beyond the most that one key is for
 	plain bool     // it can be planned on these objects; else it is for others of the same machine
 }
+
+// remedyObjects is how many objects one remedy's key is for at the most.
+const remedyObjects = 50
 
 // remediesOf are the remedies of a finding and of what follows from it, each action once.
 func remediesOf(m *Model, f *fleet.Finding) (all []remedy) {
 	s := m.screen.newest
 	for _, x := range append([]*fleet.Finding{f}, followers(m.screen.scene.s, f, true)...) {
+		if len(x.Remedies) > 0 && len(all) > 0 && len(all[0].refs) >= remedyObjects {
+			all[0].more++
+			continue
+		}
 		for _, r := range actions.Repairs(s, x) {
 			offer, ok := actions.Find(r.Action)
 			if !ok {
@@ -243,6 +251,9 @@ func remedyLines(m *Model, f *fleet.Finding) (out []line) {
 			names = append(names, name)
 		}
 		l := line{do: r.do, cells: []cell{{"  " + fit(key, 6, false), accent}, {r.offer.Title, style}}}
+		if r.more > 0 {
+			names = append(names, fmt.Sprintf("and not %d more", r.more))
+		}
 		if r.plain {
 			l.cells = append(l.cells, cell{": " + strings.Join(names, ", "), style})
 		} else {

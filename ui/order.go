@@ -120,7 +120,6 @@ func (o *order) place(r *row) int {
 func (o *order) rebuild(s *fleet.Snapshot) {
 	o.all, o.seen = o.all[:0], s
 	if o.list != nil {
-		o.listed = o.list(s)
 		for i, obj := range o.listed {
 			r := row{obj: obj, num: float64(i)}
 			if o.key != nil {
@@ -205,9 +204,13 @@ func (o *order) follow(s *fleet.Snapshot, changed func(old, next fleet.Object)) 
 	if o.seen == s {
 		return
 	}
-	if o.seen != nil && o.list != nil && len(o.listed) > 0 && fleet.Shared(o.list(s), o.listed) {
-		o.seen = s
-		return
+	if o.list != nil {
+		rows := o.list(s)
+		if o.seen != nil && len(rows) > 0 && fleet.Shared(rows, o.listed) {
+			o.seen = s
+			return
+		}
+		o.listed = rows
 	}
 	if o.seen == nil || s.Seq < o.seen.Seq || o.list != nil {
 		o.rebuild(s)

@@ -14,7 +14,7 @@ func timelineView() *view {
 	moment := of[*diagnose.Moment]
 	return &view{
 		name: "timeline", title: "Timeline", kinds: []fleet.Kind{diagnose.KindMoment}, empty: "nothing is known to have happened in this time",
-		list: func(s *fleet.Snapshot) []fleet.Object { return new(timeline).rows(s) },
+		list: func(s *fleet.Snapshot) []fleet.Object { return new(timeline).rows(s) }, // a table keeps a timeline of its own
 		columns: []column{
 			{title: "local time", width: 14, cell: moment(func(c *scene, o *diagnose.Moment) cell { return cell{clock(o.At, c.now()), dim} }), key: number(func(o *diagnose.Moment) float64 { return -float64(o.At.UnixMilli()) })},
 			{title: "utc", width: 9, idle: true, drop: 5, cell: moment(func(_ *scene, o *diagnose.Moment) cell { return cell{utc(o.At), dim} })},
