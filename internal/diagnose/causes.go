@@ -26,7 +26,7 @@ func NewCauses(s *fleet.Snapshot) *Causes {
 }
 
 // Of returns the worst finding about an object, about what it stands on, or that explains one of these; of those alike the
-// nearest. Only what is shown, still holds and is worth a look counts. Of a workload that is the worst of its pods.
+// nearest. Only what is shown, still holds and is worth a look counts. Of a workload that is that of one of its pods that are not fine.
 func (c *Causes) Of(o fleet.Object) (*fleet.Finding, bool) {
 	if c.none {
 		return nil, false
@@ -35,11 +35,8 @@ func (c *Causes) Of(o fleet.Object) (*fleet.Finding, bool) {
 	defer c.mu.Unlock()
 	var f *fleet.Finding
 	switch o := o.(type) {
-	case *fleet.Pod: // there are many: not each is remembered, and few have findings
-		f = c.about(o.Ref())
-		if o.Node != "" {
-			f = worse(f, c.of(fleet.Ref{Kind: fleet.KindNode, Source: o.Source, Name: o.Node}))
-		}
+	case *fleet.Pod:
+		f = c.pod(o)
 	case *fleet.Workload:
 		f = c.workload(o.Ref())
 	default:
@@ -72,22 +69,48 @@ func (c *Causes) about(r fleet.Ref) (worst *fleet.Finding) {
 	return worst
 }
 
+// pod is the worst cause of a pod: there are many, so not each is remembered, and few have findings.
+func (c *Causes) pod(p *fleet.Pod) *fleet.Finding {
+	f := c.about(p.Ref())
+	if p.Node != "" {
+		f = worse(f, c.of(fleet.Ref{Kind: fleet.KindNode, Source: p.Source, Name: p.Node}))
+	}
+	return f
+}
+
 func (c *Causes) workload(r fleet.Ref) *fleet.Finding {
 	if c.workloads == nil {
-		c.workloads = map[fleet.Ref]*fleet.Finding{}
-		for i := range c.s.Findings {
-			f := &c.s.Findings[i]
-			if f.About.Kind != fleet.KindPod || !counts(f) {
+		c.workloads = c.ofPods()
+	}
+	return worse(c.about(r), c.workloads[r])
+}
+
+// ofPods is the cause of the first pod of each workload that is not fine and has one.
+func (c *Causes) ofPods() map[fleet.Ref]*fleet.Finding {
+	type owner struct{ source, namespace, name string }
+	all, done := map[fleet.Ref]*fleet.Finding{}, map[owner]bool{}
+	for i := range c.s.Parts {
+		part := &c.s.Parts[i]
+		if part.Kind != fleet.KindPod {
+			continue
+		}
+		for j, state := range part.States {
+			if state != fleet.StateBad && state != fleet.StateWarn {
 				continue
 			}
-			if p, ok := fleet.Find[*fleet.Pod](c.s, f.About); ok {
+			p, ok := part.Facts[j].(*fleet.Pod)
+			if !ok || done[owner{p.Source, p.Namespace, p.Owner}] {
+				continue
+			}
+			if f := c.pod(p); f != nil {
+				done[owner{p.Source, p.Namespace, p.Owner}] = true
 				if w, ok := fleet.WorkloadOf(c.s, p); ok {
-					c.workloads[w.Ref()] = worse(c.workloads[w.Ref()], rootOf(c.s, f))
+					all[w.Ref()] = worse(all[w.Ref()], f)
 				}
 			}
 		}
 	}
-	return worse(c.about(r), c.workloads[r])
+	return all
 }
 
 // worse returns the worse of two findings, the first of those alike; either may be nil.

@@ -26,7 +26,7 @@ func TestTheWorstCauseOfARow(t *testing.T) {
 	parts := append(history(), partOf("kube/home", "workloads/default", workload))
 	for i := range parts {
 		if p := &parts[i]; p.Scope == "pods/default" {
-			p.Facts = fleet.Facts{&fleet.Pod{Source: "kube/home", Namespace: "default", Name: "p", Node: "n1", Owner: "ReplicaSet/web-1234"}}
+			p.Facts = fleet.Facts{&fleet.Pod{Source: "kube/home", Namespace: "default", Name: "p", Node: "n1", Owner: "ReplicaSet/web-1234", Run: fleet.PodRun{Phase: "Failed"}}}
 		}
 	}
 	hidden, over, little := reboot, reboot, full
@@ -48,6 +48,7 @@ func TestTheWorstCauseOfARow(t *testing.T) {
 		{"over", []fleet.Finding{over}, pod, ""},
 		{"not worth a look", []fleet.Finding{little}, pod, ""},
 		{"of a workload that of its pods", []fleet.Finding{crash}, workload.Ref(), "p crashes"},
+		{"of a workload that of the node of its pods", []fleet.Finding{gone}, workload.Ref(), "n1 not ready"},
 		{"of another server", []fleet.Finding{reboot}, fleet.Ref{Kind: fleet.KindServer, Source: "openstack/home", Name: webTwo}, ""},
 	} {
 		s := linked(parts, c.found)
