@@ -327,7 +327,7 @@ func (m *Model) refresh() tea.Cmd {
 	asked := map[string]bool{}
 	for i := range m.screen.scene.s.Parts {
 		p := &m.screen.scene.s.Parts[i]
-		if m.table().view.covers(p) && !asked[p.Source] && m.o.Refresh != nil {
+		if (m.table().view.covers(p) || m.table().line != nil) && !asked[p.Source] && m.o.Refresh != nil {
 			asked[p.Source] = true
 			m.o.Refresh(p.Source)
 		}

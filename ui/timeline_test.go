@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
+
 	"strata/internal/diagnose"
 	"strata/internal/fleet"
 )
@@ -138,6 +140,19 @@ func TestATimelineIsATable(t *testing.T) {
 	m.typed("at 07:19:53")
 	press(t, m, "enter")
 	wants(t, m, "the moment nearest to 2025-06-30 07:19:53Z")
+}
+
+func TestTheMouseFindsRowsBelowAStrip(t *testing.T) {
+	m := model(t, eventful(t), 120, 40)
+	press(t, m, "1", "t")
+	m.View()
+	if m.table().head != 2 {
+		t.Fatalf("%d lines stand above the table", m.table().head)
+	}
+	m.Update(tea.MouseClickMsg{X: 20, Y: m.screen.top + 2 + 2 + 3, Button: tea.MouseLeft})
+	if m.table().cursor != 3 {
+		t.Errorf("the fourth row was clicked, and the cursor is in row %d", m.table().cursor)
+	}
 }
 
 func TestTheCursorStaysOnItsMoment(t *testing.T) {

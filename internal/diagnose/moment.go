@@ -55,7 +55,7 @@ func (m *Moment) tag() string {
 	case *fleet.Unit:
 		return o.Lost[m.N].Disk
 	}
-	return [...]string{"fault", "", "end"}[m.N+1]
+	return [...]string{"first", "", "end"}[m.N+1]
 }
 
 // Health is how bad it was, with its word for it.

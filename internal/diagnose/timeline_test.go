@@ -102,6 +102,39 @@ func TestATimelineTellsAllLayersNewestFirst(t *testing.T) {
 	}
 }
 
+func TestWhatEachKindTells(t *testing.T) {
+	when := ago(time.Minute)
+	s := linked([]fleet.Part{
+		partOf("checks/a", "checks", &fleet.Check{Source: "checks/a", Endpoint: fleet.Endpoint{Name: "shop"}, State: fleet.CheckDown, Wrong: "timeout", Says: "no answer", Fails: 3, Since: when}),
+		partOf("host/a", "filesystems", &fleet.Filesystem{Source: "host/a", Host: "a", Mount: "/", Counters: []fleet.Counter{{Name: "ext4_errors", Value: 2, Since: when}}}),
+		partOf("host/a", "units", &fleet.Unit{Source: "host/a", Host: "a", Name: "u", Lost: []fleet.LostLimit{{Disk: "sda", Limit: fleet.IOLimit{ReadsSec: fleet.Some(uint64(50))}, At: when}}}),
+		partOf("kube/home", "apps", &fleet.App{Source: "kube/home", Namespace: "argocd", Name: "web", Condition: fleet.AppHealth{Status: "Healthy"}, Operation: fleet.AppOperation{Phase: "Succeeded", Message: "done", Started: ago(time.Hour), Finished: when}}),
+		partOf("libvirt/a", "domains",
+			&fleet.Domain{Source: "libvirt/a", Host: "a", Name: "d", UUID: "1", Log: &fleet.QemuLog{Started: when, Lines: []fleet.QemuLine{{At: when, Class: fleet.QemuAbort, Text: "assertion"}, {Class: fleet.QemuStop, Text: "no time"}}}},
+			&fleet.Domain{Source: "libvirt/a", Host: "a", Name: "e", UUID: "2", Process: fleet.DomainRun{Started: when}}),
+		partOf("openstack/home", "servers", &fleet.Server{Source: "openstack/home", ID: webOne, Fault: &fleet.Fault{Code: 500, Message: "no host", Created: when}}),
+		partOf("prometheus/fleet", "alerts", &fleet.Alert{Source: "prometheus/fleet", Fingerprint: "f", Name: "Down", Says: "it is", Severity: "critical", Starts: when}),
+	}, nil)
+	want := map[string]string{
+		"check shop": "check bad timeout: no answer", "alert f": "alertmanager bad firing: Down it is", "app argocd/web": "argo cd ok Healthy: sync succeeded done",
+		"server " + webOne: "nova bad fault: 500 no host", "domain 1": "qemu log bad qemu abort: assertion", "domain 2": "qemu log ok qemu started",
+		"unit u": "host warn limit lost: riops=50 on sda ended with its scope", "filesystem /": "counters warn errors grew: ext4 errors +2 since then, now 2",
+	}
+	for _, m := range new(Timeline).Of(s, Span{}) {
+		about := m.About().String()
+		if about == "domain 1" && m.N == started {
+			continue
+		}
+		if got := m.From() + " " + m.Health().State.String() + " " + m.Says(); got != want[about] {
+			t.Errorf("%s: %q, want %q", about, got, want[about])
+		}
+		delete(want, about)
+	}
+	for about := range want {
+		t.Errorf("nothing is told of %s", about)
+	}
+}
+
 func TestATimelineOfAChainHasNothingOfStrangers(t *testing.T) {
 	s := linked(history(), nil)
 	var line Timeline
