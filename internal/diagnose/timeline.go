@@ -248,14 +248,13 @@ func (p *pile) newest() []Moment {
 }
 
 func (p *pile) domain(d *fleet.Domain) {
-	switch {
-	case d.Log == nil:
+	if d.Log == nil {
 		p.add(Moment{d.Process.Started, d, started})
-	default:
-		p.add(Moment{cmp.Or(d.Log.Started, d.Process.Started), d, started})
-		for i := range d.Log.Lines {
-			p.add(Moment{d.Log.Lines[i].At, d, i})
-		}
+		return
+	}
+	p.add(Moment{cmp.Or(d.Log.Started, d.Process.Started), d, started})
+	for i := range d.Log.Lines {
+		p.add(Moment{d.Log.Lines[i].At, d, i})
 	}
 }
 
