@@ -256,3 +256,35 @@ func BenchmarkTimelineKey(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "max-ms/key")
 	b.ReportMetric(0, "ns/op")
 }
+
+// BenchmarkBadges measures a frame of pods at 200x50 out of a new snapshot, when all 5,000 nodes below 50,000 pods are down, and
+// one out of the same snapshot.
+func BenchmarkBadges(b *testing.B) {
+	store, _ := big(b)
+	var nodes fleet.Facts
+	for i := range bigNodes {
+		n := node(fmt.Sprintf("k8s-worker-%d.novalocal", i), fmt.Sprintf("%08x-0000-4000-8000-%012x", i, i), "False")
+		n.Source = "kube/big"
+		nodes = append(nodes, n)
+	}
+	slices.SortFunc(nodes, fleet.Compare)
+	o := obs("kube/big", "nodes", nodes...)
+	o.At = at.Add(10 * time.Minute)
+	s := put(b, store, o)
+	m := model(b, store, 200, 50)
+	press(b, m, ":", "p", "o", "d", "s", "enter")
+	if text := screenOf(b, m); !strings.Contains(text, "not ready") {
+		b.Fatalf("no badge:\n%s", text)
+	}
+	for name, fresh := range map[string]bool{"new": true, "same": false} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if fresh {
+					m.screen.scene.causes = diagnose.NewCauses(s)
+				}
+				m.screen.dirty, m.screen.body = true, nil
+				m.View()
+			}
+		})
+	}
+}

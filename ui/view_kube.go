@@ -117,10 +117,18 @@ func (c *scene) cause(o fleet.Object) (*fleet.Finding, bool) {
 	return c.causes.Of(o)
 }
 
+// badgeName is how much of a name a badge shows: what is wrong must have room behind it.
+const badgeName = 14
+
 // badge is a finding in a row of something that stands on what it is about: how bad, what, in a word or two.
 func badge(c *scene, f *fleet.Finding, row fleet.Ref) cell {
 	state := f.Severity.State()
-	return cell{c.t.glyph(state) + " " + diagnose.Short(c.s, c.rules, f, row), c.t.state(state)}
+	name, wrong := diagnose.Short(c.s, c.rules, f)
+	says := c.t.glyph(state) + " "
+	if f.About != row {
+		says += strings.TrimRight(fitMiddle(clean(name), min(width(name), badgeName)), " ") + " "
+	}
+	return cell{says + wrong, c.t.state(state)}
 }
 
 func podReady(_ *scene, o fleet.Object) cell {

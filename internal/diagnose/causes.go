@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 
 	"strata/internal/fleet"
 )
@@ -161,24 +162,20 @@ func AboutOf(key string) (fleet.Ref, bool) {
 	return fleet.Ref{Kind: fleet.Kind(part[1]), Source: part[2], Name: part[3]}, true
 }
 
-// Short names a finding where there is little room: what it is about, unless that is the row's own object, and a word or two
-// for what is wrong with it ("compute rebooted").
-func Short(s *fleet.Snapshot, rules map[string]*Rule, f *fleet.Finding, row fleet.Ref) string {
-	short := f.Rule
-	if r := rules[f.Rule]; r != nil {
-		short = cmp.Or(r.Short, r.Title)
-	}
-	if f.About == row {
-		return short
-	}
-	name := f.About.Name
+// Short names a finding where there is little room: what it is about, and a word or two for what is wrong with that
+// ("compute", "rebooted").
+func Short(s *fleet.Snapshot, rules map[string]*Rule, f *fleet.Finding) (name, wrong string) {
+	name, wrong = f.About.Name, f.Rule
 	if o, ok := s.Get(f.About); ok {
 		name = bareName(o)
 	}
-	return name + " " + short
+	if r := rules[f.Rule]; r != nil {
+		wrong = cmp.Or(r.Short, r.Title)
+	}
+	return name, wrong
 }
 
-// bareName is what people call an object, without its host.
+// bareName is what people call an object, without its host or domain.
 func bareName(o fleet.Object) string {
 	switch o := o.(type) {
 	case *fleet.Disk:
@@ -191,6 +188,10 @@ func bareName(o fleet.Object) string {
 		return o.Name
 	case *fleet.Unit:
 		return cmp.Or(o.Domain, o.Name)
+	case *fleet.Node:
+		if name, domain, ok := strings.Cut(o.Name, "."); ok && strings.ContainsFunc(domain, unicode.IsLetter) {
+			return name
+		}
 	}
 	return fleet.NameOf(o)
 }
