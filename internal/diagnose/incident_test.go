@@ -264,14 +264,16 @@ func aHungTaskPointsDown(t *testing.T) {
 }
 
 func twoPanicsAreToldApart(t *testing.T) {
-	for panic, says := range map[string]string{
-		"Host injected async #PF in kernel mode":             "swap of the host below",
-		"VFS: Unable to mount root fs on unknown-block(0,0)": "initramfs",
-		"Fatal exception in interrupt":                       "rebooted after a kernel panic: Fatal",
+	const good, newer = "5.14.0-503.23.1.el9_5.x86_64", "5.14.0-570.23.1.el9_6.x86_64"
+	for panic, c := range map[string]struct{ kernel, says string }{
+		"Host injected async #PF in kernel mode":             {good, "swap of the host below"},
+		"VFS: Unable to mount root fs on unknown-block(0,0)": {newer, "initramfs"},
+		"Fatal exception in interrupt":                       {good, "rebooted after a kernel panic: Fatal"},
 	} {
-		s := scene(t, "2025-07-05T10:00:00Z", "kernel compute @-600s Kernel panic - not syncing: "+panic, "boots compute @-500s cut @-599s ---[ end Kernel panic ]---")
+		s := scene(t, "2025-07-05T10:00:00Z", "runs compute "+c.kernel, "boots compute @-602s shut @-630s Journal stopped", "kernel compute @-600s Kernel panic - not syncing: "+panic,
+			"runs compute "+good, "boots compute @-500s cut @-599s ---[ end Kernel panic ]---")
 		s.pass(t, time.Minute, 20*time.Second)
-		want(t, s.last, "KRN-PANIC,KRN-APF,KRN-NOROOT", "compute", says)
+		want(t, s.last, "KRN-PANIC,KRN-APF,KRN-NOROOT", "compute", c.says)
 	}
 }
 

@@ -2,6 +2,7 @@ package diagnose_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +34,7 @@ type story struct {
 	booted map[fleet.Ref]time.Time         // hypervisors, for their uptime
 	acts   map[string][]fleet.ServerAction // of servers that were stopped or started, by id
 	boots  int
+	runs   map[string]string // the kernel that a machine boots next, by machine
 	tape   bytes.Buffer
 	record *wire.Recorder
 }
@@ -41,7 +43,7 @@ func newStory(t testing.TB) *story {
 	t.Helper()
 	s := &story{
 		world: newWorld(diagnose.Derive(diagnose.Rules())), logs: map[string]*klog.Log{}, clocks: map[string]time.Duration{},
-		silent: map[fleet.Ref]time.Time{}, booted: map[fleet.Ref]time.Time{}, acts: map[string][]fleet.ServerAction{},
+		silent: map[fleet.Ref]time.Time{}, booted: map[fleet.Ref]time.Time{}, acts: map[string][]fleet.ServerAction{}, runs: map[string]string{},
 	}
 	s.keep = true
 	var err error
@@ -144,6 +146,9 @@ func (s *story) say(line string) error {
 		return s.power(word == "stops", f)
 	case "acts":
 		return s.act(f)
+	case "runs":
+		s.runs[f[0]] = f[1]
+		return nil
 	case "boots":
 		return s.boot(f, rest)
 	case "kernel":
@@ -534,7 +539,7 @@ func (s *story) boot(f []string, rest string) error {
 	})
 	b := &fleet.BootRecord{Source: source, Host: f[0], ID: id, Begin: at(f[1]), Current: true}
 	s.objects[b.Ref()] = b
-	return s.kernel(f[0], at(f[1]), "Linux version 5.14.0-503.26.1.el9_5.x86_64 (mockbuild@host)")
+	return s.kernel(f[0], at(f[1]), "Linux version "+cmp.Or(s.runs[f[0]], "5.14.0-503.26.1.el9_5.x86_64")+" (mockbuild@host)")
 }
 
 // kernel is a line that a machine's kernel wrote at a time.
