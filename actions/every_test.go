@@ -35,6 +35,7 @@ func worldOf(name string, full, on, locked bool) *fleet.Snapshot {
 	swap := &fleet.SwapArea{Source: host, Host: name, Name: name}
 	domain := &fleet.Domain{Source: virt, Host: name, Name: name, UUID: name}
 	disk := &fleet.Disk{Source: host, Host: name, Name: "sda"}
+	mount := &fleet.Filesystem{Source: host, Host: name, Mount: name, Device: name}
 	services := fleet.Facts{}
 	if full {
 		status, vm, state := "SHUTOFF", "stopped", "shut off"
@@ -55,12 +56,14 @@ func worldOf(name string, full, on, locked bool) *fleet.Snapshot {
 		swap.Active, swap.Total, swap.Used, swap.Fstab = on, fleet.Some[uint64](1<<30), fleet.Some[uint64](1<<20), name+" none swap sw 0 0"
 		domain.State, domain.Reason, domain.Set.Persistent = state, name, true
 		domain.Disks = []fleet.DomainDisk{{Target: "vda", File: "/" + name, Format: "qcow2", Error: name}}
+		disk.Serial, disk.Counters = name, []fleet.Counter{{Name: "media_errors", Value: 4, First: 2, Since: time.Unix(1, 0)}}
+		mount.Counters = []fleet.Counter{{Name: "ext4_errors", Value: 4, First: 2, Since: time.Unix(1, 0)}}
 		for _, h := range []string{name, "other"} {
 			services = append(services, &fleet.ComputeService{Source: cloud, Host: h, Binary: "nova-compute", State: "up", Status: "enabled"})
 		}
 	}
 	var parts []fleet.Part
-	for _, o := range []fleet.Object{sv, fl, node, pod, load, app, box, unit, swap, domain, disk} {
+	for _, o := range []fleet.Object{sv, fl, node, pod, load, app, box, unit, swap, domain, disk, mount} {
 		r := o.Ref()
 		parts = append(parts, fleet.Part{Source: r.Source, Scope: r.Kind.Scope(), Kind: r.Kind, At: time.Unix(1, 0), Facts: fleet.Facts{o}})
 	}
@@ -137,7 +140,7 @@ func facts(t *testing.T, s *fleet.Snapshot) string {
 	var b strings.Builder
 	for _, kind := range []fleet.Kind{
 		fleet.KindServer, fleet.KindFlavor, fleet.KindNode, fleet.KindPod, fleet.KindWorkload, fleet.KindApp,
-		fleet.KindHost, fleet.KindUnit, fleet.KindSwap, fleet.KindDomain, fleet.KindDisk,
+		fleet.KindHost, fleet.KindUnit, fleet.KindSwap, fleet.KindDomain, fleet.KindDisk, fleet.KindFilesystem,
 	} {
 		for o := range s.Each(kind) {
 			text, err := json.Marshal(o)

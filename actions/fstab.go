@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"strata/internal/connect"
+	"strata/internal/notes"
 )
 
 const fstabPath = "/etc/fstab"
@@ -90,7 +91,7 @@ func changeFstab(m connect.Machine, now time.Time, changes ...lineChange) (backu
 	if err := os.Rename(next, path); err != nil {
 		return "", errors.Join(fmt.Errorf("changing %s: nothing was changed: %w", fstabPath, err), os.Remove(next))
 	}
-	return backup, syncFolder(filepath.Dir(path))
+	return backup, notes.SyncFolder(filepath.Dir(path))
 }
 
 // realPath follows the symbolic links of a file of the machine, whose root may be a folder of ours.
@@ -135,33 +136,4 @@ func writeSynced(path string, content []byte, like os.FileInfo) (err error) {
 		}
 	}
 	return f.Sync()
-}
-
-// replaceFile gives a file a new content at once, whether or not it is there.
-func replaceFile(path string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	next := path + ".strata-next"
-	_ = os.Remove(next) // of a run that was cut off
-	f, err := os.OpenFile(next, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(next))
-	}
-	if err := os.Rename(next, path); err != nil {
-		return errors.Join(err, os.Remove(next))
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }

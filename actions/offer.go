@@ -36,7 +36,7 @@ type Args map[string]string
 
 // Offers lists every action there is. A new action is a file of its own and a line in the list of its family.
 func Offers() []Offer {
-	return slices.Concat(serverOffers(), kubeOffers(), unitOffers(), swapOffers(), domainOffers())
+	return slices.Concat(serverOffers(), kubeOffers(), unitOffers(), swapOffers(), domainOffers(), countersOffers())
 }
 
 // Find returns the offer of an action by its name.

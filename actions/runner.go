@@ -197,7 +197,7 @@ func (r *Runner) perform(ctx context.Context, plan Plan, typed string, deed flee
 		tell(Begun, s)
 	}
 	var err error
-	if there, far := r.Hands.writing.Remote(plan.Action.Target().Source); far {
+	if there, far := r.there(plan.Action); far {
 		err = applyThere(ctx, there, wire.Do{Recipe: *recipe(plan.Action), Typed: typed, Who: r.Who}, say)
 	} else {
 		err = plan.Action.apply(ctx, r.Hands, say)
@@ -245,6 +245,14 @@ func (r *Runner) perform(ctx context.Context, plan Plan, typed string, deed flee
 	return outcome
 }
 
+// there is the machine over ssh on which an action is done, if it is not done from here.
+func (r *Runner) there(a Action) (connect.Remote, bool) {
+	if _, own := a.(ownNotes); own {
+		return connect.Remote{}, false
+	}
+	return r.Hands.writing.Remote(a.Target().Source)
+}
+
 // watch waits until an observation made after began shows the effect, its failure, or patience ends.
 func (r *Runner) watch(ctx context.Context, act Action, began time.Time) (Phase, string) {
 	ctx, cancel := context.WithTimeout(ctx, r.Patient)
@@ -280,7 +288,7 @@ func (r *Runner) take(ctx context.Context, a Action) (_ context.Context, release
 		return nil, nil, fmt.Errorf("%s: %s is still running on it", a.Name(), other.name)
 	}
 	folder := r.Locks
-	if _, far := r.Hands.writing.Remote(target.Source); far {
+	if _, far := r.there(a); far {
 		folder = "" // the agent there locks, among all who act on its machine
 	}
 	unlock, err := lock(folder, target, r.Who+", "+a.Name())

@@ -12,6 +12,7 @@ import (
 
 	"strata/internal/connect"
 	"strata/internal/fleet"
+	"strata/internal/notes"
 )
 
 // Swappiness sets vm.swappiness: how eagerly a kernel swaps.
@@ -151,7 +152,7 @@ func (a Swappiness) keep(m connect.Machine) error {
 		}
 		return nil
 	}
-	return replaceFile(path, []byte(after.String()))
+	return notes.Replace(path, []byte(after.String()), 0o644)
 }
 
 func (a Swappiness) seen(s *fleet.Snapshot, _ time.Time) (verdict, string) {

@@ -29,6 +29,9 @@ func describeHost(c *scene, h *fleet.Host) []line {
 		}
 	}
 	out = append(out, nextBoot(h)...)
+	if conf := h.Identity.Nova; conf != nil {
+		out = append(out, fact("guests", conf.Says()))
+	}
 	out = append(out, waiting(c, h)...)
 	return append(out, guests(c, h)...)
 }

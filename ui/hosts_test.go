@@ -16,7 +16,7 @@ func machines(t *testing.T) *fleet.Store {
 	metal := &fleet.Host{
 		Source: "host/openstack-host", Name: "openstack-host", Boot: at.AddDate(0, 0, -122), BootID: now, CPUs: 8, Load: [3]float64{6.3, 4.1, 3.1}, Busy: fleet.Some(0.59),
 		Memory: fleet.Memory{Total: 15_654 << 20, Available: fleet.Some(uint64(1876 << 20))}, Swap: fleet.Swap{Total: 8024 << 20, Used: 4482 << 20, InBytesSec: fleet.Some(9.2e6), OutBytesSec: fleet.Some(14e6)},
-		Identity: fleet.HostID{Kernel: "5.14.0-503.26.1.el9_5.x86_64", Newest: &fleet.KernelImage{Release: "5.14.0-570.23.1.el9_6.x86_64", Image: "/boot/vmlinuz-5.14.0-570.23.1.el9_6.x86_64", Others: true}},
+		Identity: fleet.HostID{Kernel: "5.14.0-503.26.1.el9_5.x86_64", Newest: &fleet.KernelImage{Release: "5.14.0-570.23.1.el9_6.x86_64", Image: "/boot/vmlinuz-5.14.0-570.23.1.el9_6.x86_64", Others: true}, Nova: &fleet.NovaConf{File: "/etc/nova/nova.conf"}},
 		Waits: &fleet.Waits{Tasks: []fleet.WaitingTask{
 			{PID: 2417, TID: 2427, Comm: "CPU 0/KVM\x1b[2J", Wchan: "folio_wait_bit_common", Since: at.Add(-50 * time.Second), Looks: 12},
 			{PID: 2417, TID: 2428, Comm: "CPU 1/KVM", Since: at.Add(-12 * time.Second), Looks: 3},

@@ -43,8 +43,13 @@ func NewTheme(ascii, basic bool) Theme {
 		}
 		return lipgloss.NewStyle().Foreground(lipgloss.Color(rich))
 	}
+	// White, the grey of the sixteen, cannot be read on white ground; half as bright as the text can be on any.
+	subdued := lipgloss.NewStyle().Faint(true)
+	if !basic {
+		subdued = color("245", "")
+	}
 	styles := [inks]lipgloss.Style{
-		dim: color("245", "7"), faint: color("240", "8"), accent: color("75", "6").Bold(true), bold: lipgloss.NewStyle().Bold(true),
+		dim: subdued, faint: color("240", "8"), accent: color("75", "6").Bold(true), bold: lipgloss.NewStyle().Bold(true),
 		okInk: color("71", "2"), warnInk: color("178", "3"), badInk: color("203", "1").Bold(true), bright: lipgloss.NewStyle().Bold(true).Underline(true),
 		writeInk: color("231", "7").Bold(true).Background(lipgloss.Color("1")),
 		readInk:  color("108", "2"),

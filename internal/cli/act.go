@@ -64,7 +64,7 @@ Exit codes: 0 seen, or planned and allowed; 1 failed; 2 wrong call; 3 refused; 4
 	f.BoolVar(&o.yes, "yes", false, "do it")
 	f.StringVar(&o.typed, "typed", "", "what the plan wants typed, for actions that destroy")
 	f.StringVarP(&o.output, "output", "o", "text", "text or json")
-	f.DurationVar(&o.wait, "wait", 10*time.Second, "how long to wait for what is looked at")
+	f.DurationVar(&o.wait, "wait", 10*time.Second, "how long to wait for what is looked at; for the target itself three times as long")
 	// Completion is a service: without it the arguments work all the same.
 	_ = verb.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]cobra.Completion{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	verb.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -109,7 +109,20 @@ func (p *program) act(ctx context.Context, o actOptions, args []string) error {
 		return err
 	}
 	a := assemble(here(c, o.noHost), c, everything)
-	return p.running(ctx, a, o.wait, func(ctx context.Context, s *fleet.Snapshot) error { return p.grant(ctx, a, c, o, wish, s) })
+	return p.running(ctx, a, o.wait, func(ctx context.Context, s *fleet.Snapshot) error {
+		return p.grant(ctx, a, c, o, wish, a.still(ctx, s, o.wait, wish))
+	})
+}
+
+// still waits on for a target that is not seen while not all has answered: a machine that swaps is slow to tell of itself,
+// and just then it is to be acted on.
+func (a *assembly) still(ctx context.Context, s *fleet.Snapshot, wait time.Duration, w wish) *fleet.Snapshot {
+	if w.there(s) || allAnswered(s, a.awaited) {
+		return s
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*wait)
+	defer cancel()
+	return a.until(ctx, func(s *fleet.Snapshot) bool { return w.there(s) || allAnswered(s, a.awaited) })
 }
 
 // grant plans what is wished for and, if it may, does it.

@@ -47,6 +47,20 @@ func (w wish) action(s *fleet.Snapshot) (actions.Action, error) {
 	return w.offer.Make(s, target, w.args)
 }
 
+// there reports whether the target is seen.
+func (w wish) there(s *fleet.Snapshot) bool {
+	if w.undo {
+		act, err := undoOf(s, w.target)
+		if err != nil {
+			return false
+		}
+		_, ok := s.Get(act.Target())
+		return ok
+	}
+	_, err := find(s, w.offer.Kind, w.target)
+	return err == nil
+}
+
 // find returns the one object of a kind that is called that: by its id, its name, or SOURCE:NAME.
 func find(s *fleet.Snapshot, kind fleet.Kind, called string) (fleet.Ref, error) {
 	var found []fleet.Ref

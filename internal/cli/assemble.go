@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"strata/internal/connect"
 	"strata/internal/diagnose"
 	"strata/internal/fleet"
+	"strata/internal/notes"
 	"strata/internal/sh"
 	"strata/sources"
 	"strata/sources/agent"
@@ -35,6 +37,7 @@ type places struct {
 	fleets    []connect.Prometheus
 	name      string                      // of this machine
 	checks    map[string][]fleet.Endpoint // by the name of the machine that dials
+	marks     string                      // file of the marks of error counters; "" keeps none
 	simulated bool                        // nothing here is real
 	beat      time.Duration               // how often agents are asked for a sign of life; zero is the usual
 }
@@ -42,6 +45,7 @@ type places struct {
 // here looks where the tools of each layer look, with this process' environment, and at this machine.
 func here(c config.Config, noHost bool) places {
 	p := places{openstack: connect.SearchHere(c.Clouds...), kube: connect.KubeSearchHere(c.Contexts...), remotes: remotes(c), fleets: connect.Prometheuses(c.Prometheus), name: host.Name("")}
+	p.marks = marksPath(c)
 	p.checks = map[string][]fleet.Endpoint{}
 	for _, one := range c.Checks {
 		from := cmp.Or(one.From, p.name)
@@ -71,6 +75,7 @@ func (p places) connecting(s *joined) func(name, destination string) (string, er
 type assembly struct {
 	name     string // of this machine
 	store    *fleet.Store
+	put      func(fleet.Observation) // into the store
 	wishes   *sources.Wishes
 	clouds   []connect.Cloud
 	clusters []connect.Cluster
@@ -82,6 +87,7 @@ type assembly struct {
 	awaited  []awaited
 	absent   []fleet.Observation // layers that were looked for and are not there
 	broke    chan error          // the diagnosis panicked
+	marks    *notes.Marks        // nil keeps none
 }
 
 // awaited is a scope that a source will answer for.
@@ -123,7 +129,26 @@ func assemble(at places, c config.Config, wanted func(...fleet.Kind) bool) *asse
 	if wanted(fleet.KindDeed) {
 		a.add(audit.New(c.Audit.Path, 0), audit.Scope)
 	}
+	a.put = a.way(at.marks)
 	return a
+}
+
+// way is what observations go through on their way into the store.
+func (a *assembly) way(marks string) func(fleet.Observation) {
+	put := a.store.Put
+	if marks != "" {
+		a.marks = notes.Open(marks)
+		put = sources.Remember(put, a.marks)
+	}
+	if len(a.fleets) > 0 {
+		put = sources.Prefer(put, sources.LostFor)
+	}
+	return put
+}
+
+// marksPath is where the marks of error counters are kept: beside the audit log.
+func marksPath(c config.Config) string {
+	return filepath.Join(filepath.Dir(c.Audit.Path), "marks.json")
 }
 
 // hostKinds are what the source of a machine sees; machineKinds are all that an agent tells of its machine.
@@ -213,7 +238,7 @@ func (a *assembly) addHosts(hosts []host.Config, c config.Config) {
 
 // reach is what can be acted on: what is looked at.
 func (a *assembly) reach() connect.Reach {
-	return connect.Reach{Clouds: a.clouds, Clusters: a.clusters, Machines: a.machines, Remotes: a.remotes}
+	return connect.Reach{Clouds: a.clouds, Clusters: a.clusters, Machines: a.machines, Remotes: a.remotes, Marks: a.marks}
 }
 
 // run watches everything until ctx ends.
@@ -222,11 +247,7 @@ func (a *assembly) run(ctx context.Context) error {
 		o.At = time.Now()
 		a.store.Put(o)
 	}
-	put := a.store.Put
-	if len(a.fleets) > 0 {
-		put = sources.Prefer(put, sources.LostFor)
-	}
-	return sources.Run(ctx, put, append(slices.Clip(a.sources), sources.Clock())...)
+	return sources.Run(ctx, a.put, append(slices.Clip(a.sources), sources.Clock())...)
 }
 
 // guarded keeps a panic of the diagnosis, which runs in a goroutine of the store, from ending the process with the

@@ -92,6 +92,7 @@ func placesOf(world *incident.World, dir string) places {
 	getenv := func(name string) string { return env[name] }
 	at := places{
 		simulated: true,
+		marks:     filepath.Join(dir, "marks.json"),
 		openstack: connect.Search{Getenv: getenv, Dir: dir, Home: dir, System: dir},
 		kube:      connect.KubeSearch{Getenv: getenv, Home: dir},
 	}

@@ -43,7 +43,7 @@ func (s *joined) connect(name, destination string) (says string, err error) {
 	s.remotes = append(s.remotes, r)
 	s.writing.Add(r)
 	source := agent.New(r, agent.Options{Wishes: s.a.wishes, Expect: hostScopes()})
-	s.running.Go(func() { _ = sources.Run(s.ctx, s.a.store.Put, source) }) // ends with the context only
+	s.running.Go(func() { _ = sources.Run(s.ctx, s.a.put, source) }) // ends with the context only
 	return "connecting to " + r.Destination + " for this session; " + sh.Quote("strata", "hosts", "add", r.Name+"="+r.Destination) + " keeps it", nil
 }
 

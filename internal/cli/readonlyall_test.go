@@ -118,7 +118,7 @@ func (b *bystander) untouched() {
 func paneOf(kind fleet.Kind) string {
 	return map[fleet.Kind]string{
 		fleet.KindServer: "servers", fleet.KindFlavor: "flavors", fleet.KindNode: "nodes", fleet.KindPod: "pods", fleet.KindWorkload: "workloads",
-		fleet.KindApp: "apps", fleet.KindHost: "hosts", fleet.KindUnit: "units", fleet.KindSwap: "swap", fleet.KindDomain: "vms",
+		fleet.KindApp: "apps", fleet.KindHost: "hosts", fleet.KindUnit: "units", fleet.KindSwap: "swap", fleet.KindDomain: "vms", fleet.KindDisk: "disks", fleet.KindFilesystem: "filesystems",
 	}[kind]
 }
 

@@ -39,6 +39,9 @@ func TestARecordingIsJudgedAsTheWorldWas(t *testing.T) {
 		}
 		return slices.ContainsFunc(keysOf(s), func(k string) bool { return strings.HasPrefix(k, "X-01|") && strings.Contains(k, "under KRN-PANIC") })
 	})
+	if keys := keysOf(live); !slices.Contains(keys, "NOVA-04|hypervisor|openstack/home|compute under X-01|hypervisor|openstack/home|compute") {
+		t.Errorf("nothing tells that compute does not start its guests again:\n%s", strings.Join(keys, "\n"))
+	}
 	path := filepath.Join(t.TempDir(), "trouble.jsonl")
 	if err := os.WriteFile(path, file.Bytes(), 0o600); err != nil {
 		t.Fatal(err)

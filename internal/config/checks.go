@@ -11,17 +11,19 @@ import (
 
 // fileCheck is the YAML form of a Check.
 type fileCheck struct {
-	Name    string `yaml:"name"`
-	Type    string `yaml:"type"`
-	Address string `yaml:"address"`
-	URL     string `yaml:"url"`
-	From    string `yaml:"from"`
-	Every   string `yaml:"every"`
-	Timeout string `yaml:"timeout"`
-	Status  int    `yaml:"status"`
-	Text    string `yaml:"text"`
-	TLS     string `yaml:"tls"`
-	On      string `yaml:"on"`
+	Name     string `yaml:"name"`
+	Type     string `yaml:"type"`
+	Address  string `yaml:"address"`
+	URL      string `yaml:"url"`
+	From     string `yaml:"from"`
+	Every    string `yaml:"every"`
+	Timeout  string `yaml:"timeout"`
+	Status   int    `yaml:"status"`
+	Text     string `yaml:"text"`
+	TLS      string `yaml:"tls"`
+	CA       string `yaml:"ca"`
+	Insecure bool   `yaml:"insecure"`
+	On       string `yaml:"on"`
 }
 
 // How often is dialled, and how long an answer may take, where the file does not say.
@@ -51,7 +53,7 @@ func (c *Config) addChecks(all []fileCheck, name string, text []byte) error {
 
 func (f fileCheck) read() (Check, error) {
 	c := Check{From: f.From, Endpoint: fleet.Endpoint{
-		Name: f.Name, Type: f.Type, Address: cmp.Or(f.URL, f.Address), Status: f.Status, Text: f.Text, TLS: f.TLS, On: f.On,
+		Name: f.Name, Type: f.Type, Address: cmp.Or(f.URL, f.Address), Status: f.Status, Text: f.Text, TLS: f.TLS, CA: f.CA, Insecure: f.Insecure, On: f.On,
 	}}
 	if c.Type == "" {
 		if c.Type = fleet.EndpointTCP; f.URL != "" {

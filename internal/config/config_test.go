@@ -229,6 +229,8 @@ checks:
 		`{name: x, address: "a:1", timeout: 5m}`:         "not between",
 		`{name: x, address: "a:1", text: y}`:             "are for http",
 		`{name: x, type: mysql, address: "a:1", tls: b}`: "before TLS",
+		`{name: x, address: "a:1", ca: /b}`:              "ca and insecure are for TLS",
+		`{name: x, url: "https://a", ca: b}`:             "whole path",
 		`{name: x, address: "a:1", from: far}`:           "not among hosts",
 		`{name: x, address: "a:1", color: red}`:          `no key "color"`,
 	} {

@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"strata/internal/fleet"
+	"strata/internal/notes"
 )
 
 // AddHost puts a host into the text of a configuration. Comments and everything else stay as they are. The new text is
@@ -216,21 +217,8 @@ func SaveHost(path string, h Host) error {
 	if err != nil {
 		return err
 	}
-	return replace(path, added, mode)
-}
-
-func replace(path string, text []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".config-*")
-	if err != nil {
+	if err := notes.Replace(path, added, mode); err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)
-	}
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("writing the configuration: %w", errors.Join(err, os.Remove(f.Name())))
 	}
 	return nil
 }

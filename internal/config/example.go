@@ -36,6 +36,7 @@ checks: []
 #    status: 200            # without it anything below 400
 #    text: UP               # that must be in the page
 #    tls: shop.example      # the name that the certificate must be for
+#    ca: /etc/ssl/our-ca.pem # who may have signed it too: a file on the machine that dials; or insecure: true for any
 #    on: k8s-worker-1       # the node, server or host that it stands on, where its address does not tell
 
 # A Prometheus that scrapes node_exporter, smartctl_exporter or a libvirt exporter on more machines than ssh is for. One,

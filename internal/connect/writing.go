@@ -2,12 +2,15 @@ package connect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 
 	"github.com/gophercloud/gophercloud/v2"
+
+	"strata/internal/notes"
 )
 
 // Reach is what may be written to.
@@ -16,6 +19,7 @@ type Reach struct {
 	Clusters []Cluster
 	Machines []Machine
 	Remotes  []Remote
+	Marks    *notes.Marks // of error counters; nil where none are kept
 }
 
 // Writing holds the clients that may change something. The read-only program never makes one. Logins are made when
@@ -24,6 +28,7 @@ type Writing struct {
 	agent    string
 	clouds   map[string]*OpenStack // by source name
 	machines map[string]Machine    // by name
+	marks    *notes.Marks
 
 	mu       sync.Mutex
 	remotes  map[string]Remote     // by name
@@ -41,7 +46,7 @@ type kubeHands struct {
 func ForWriting(version string, reach Reach) *Writing {
 	w := &Writing{
 		agent: "strata/" + version, clouds: map[string]*OpenStack{}, clusters: map[string]*kubeHands{}, machines: map[string]Machine{},
-		remotes: map[string]Remote{},
+		remotes: map[string]Remote{}, marks: reach.Marks,
 	}
 	for _, c := range reach.Clouds {
 		base := newTransport(c.tls)
@@ -108,6 +113,14 @@ func (w *Writing) Kube(source string) (*KubeWriting, error) {
 		hands.client = client
 	}
 	return hands.client, nil
+}
+
+// Marks returns where it is kept from which value error counters count.
+func (w *Writing) Marks() (*notes.Marks, error) {
+	if w == nil || w.marks == nil {
+		return nil, errors.New("this strata keeps no marks of error counters")
+	}
+	return w.marks, nil
 }
 
 // Machine returns the machine of a source of it: "host/NAME", "libvirt/NAME".

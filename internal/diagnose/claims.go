@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -29,6 +30,8 @@ const (
 	hostShort // up to the first dot
 	domainID  // UUID, hex digits only
 	domainName
+	domainMAC  // lower case, with colons
+	mountPoint // host, NUL, path
 )
 
 // want is a thing an object stands on, if the key is right.
@@ -52,7 +55,7 @@ func (c claims) equal(o claims) bool {
 }
 
 func linkedKinds() []fleet.Kind {
-	return []fleet.Kind{fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindNode, fleet.KindHost, fleet.KindDomain, fleet.KindCheck}
+	return []fleet.Kind{fleet.KindServer, fleet.KindCompute, fleet.KindHypervisor, fleet.KindNode, fleet.KindHost, fleet.KindDomain, fleet.KindCheck, fleet.KindVolume, fleet.KindFilesystem}
 }
 
 // stored reports whether links from and to objects of a kind are found out, not stated.
@@ -60,7 +63,7 @@ func stored(kind fleet.Kind) bool { return slices.Contains(linkedKinds(), kind) 
 
 func claiming(o fleet.Object) bool {
 	switch o.(type) {
-	case *fleet.Server, *fleet.ComputeService, *fleet.Hypervisor, *fleet.Node, *fleet.Host, *fleet.Domain, *fleet.Check:
+	case *fleet.Server, *fleet.ComputeService, *fleet.Hypervisor, *fleet.Node, *fleet.Host, *fleet.Domain, *fleet.Check, *fleet.Volume, *fleet.Filesystem:
 		return true
 	}
 	return false
@@ -87,13 +90,38 @@ func claimsOf(o fleet.Object) (c claims) {
 		hostClaims(&c, o)
 	case *fleet.Check:
 		checkClaims(&c, o)
+	case *fleet.Volume:
+		volumeClaims(&c, o)
+	case *fleet.Filesystem:
+		c.offer(mountPoint, inSource(strings.ToLower(bareNode(o.Host)), o.Mount))
 	case *fleet.Domain:
 		c.offer(domainID, hex(o.UUID))
 		c.offer(domainName, strings.ToLower(o.Name))
+		for _, mac := range o.MACs {
+			c.offer(domainMAC, strings.ToLower(mac))
+		}
 		c.want(fleet.KindHost, 0, key{hostName, strings.ToLower(o.Host)}, "its host", fleet.High)
 	}
 	return c
 }
+
+// volumeClaims are the filesystem that a directory of a node is on, if that node is a machine that is watched: the one
+// that is mounted deepest.
+func volumeClaims(c *claims, o *fleet.Volume) {
+	if o.Node == "" || !strings.HasPrefix(o.HostPath, "/") {
+		return
+	}
+	tier := uint8(0)
+	for at := path.Clean(o.HostPath); tier < 255; at, tier = path.Dir(at), tier+1 {
+		c.want(fleet.KindFilesystem, tier, key{mountPoint, inSource(strings.ToLower(bareNode(o.Node)), at)}, "path", fleet.Medium)
+		if at == "/" {
+			return
+		}
+	}
+}
+
+// bareNode is a node's name without nova's default dhcp_domain.
+func bareNode(name string) string { return strings.TrimSuffix(name, ".novalocal") }
 
 func serverClaims(c *claims, o *fleet.Server) {
 	if o.Run.Status == "DELETED" || o.Run.Status == "SOFT_DELETED" {
@@ -107,6 +135,9 @@ func serverClaims(c *claims, o *fleet.Server) {
 	c.offer(serverName, strings.ToLower(o.Place.Hostname))
 	c.want(fleet.KindDomain, 0, key{domainID, hex(o.ID)}, "uuid", fleet.High)
 	c.want(fleet.KindDomain, 1, key{domainName, strings.ToLower(o.Place.InstanceName)}, "instance name", fleet.Medium)
+	for _, a := range o.Addresses {
+		c.want(fleet.KindDomain, 2, key{domainMAC, strings.ToLower(a.MAC)}, "MAC", fleet.Medium)
+	}
 	c.want(fleet.KindHypervisor, 0, key{hypervisorName, inSource(o.Source, o.Place.Hypervisor)}, "hypervisor_hostname", fleet.High)
 	c.want(fleet.KindHypervisor, 1, key{computeHost, inSource(o.Source, o.Place.Host)}, "OS-EXT-SRV-ATTR:host", fleet.High)
 }
@@ -124,7 +155,7 @@ func nodeClaims(c *claims, o *fleet.Node) {
 		}
 	}
 	name := strings.ToLower(o.Name)
-	bare := strings.TrimSuffix(name, ".novalocal") // nova's default dhcp_domain
+	bare := bareNode(name)
 	c.offer(nodeName, name)
 	c.offer(nodeName, bare)
 	c.want(onServer, 1, key{serverName, bare}, "name", fleet.Low)
@@ -150,7 +181,10 @@ func hostClaims(c *claims, o *fleet.Host) {
 	c.want(fleet.KindDomain, 0, key{domainID, uuid}, "DMI uuid", fleet.High)
 	c.want(fleet.KindDomain, 0, key{domainID, swapped(uuid)}, "DMI uuid, bytes swapped", fleet.High)
 	if o.Identity.Virtual != "" {
-		c.want(fleet.KindDomain, 1, key{domainName, short(o.Name)}, "name", fleet.Low)
+		for _, mac := range o.Identity.MACs {
+			c.want(fleet.KindDomain, 1, key{domainMAC, mac}, "MAC", fleet.Medium)
+		}
+		c.want(fleet.KindDomain, 2, key{domainName, short(o.Name)}, "name", fleet.Low)
 	}
 }
 

@@ -23,12 +23,8 @@ func computeRules() []Rule {
 	}, {
 		ID: "X-01", Title: "hypervisor rebooted and left its servers off", Kind: fleet.KindHypervisor, Severity: fleet.Critical,
 		Source:   "nova/conf/compute.py: resume_guests_state_on_host_boot is False by default; a stop 0 to 10 min after boot",
-		Explains: []string{"NOVA-01", "NOVA-07"}, Fold: Fold{Within: rebootWindow},
-		Reads: Reads{
-			Kinds: []fleet.Kind{fleet.KindServer, fleet.KindHost},
-			Seen:  fleet.KindHypervisor, // an uptime is told as of then
-		},
-		Judge: on(rebooted),
+		Explains: []string{"NOVA-01", "NOVA-04", "NOVA-07", "NOVA-09"}, Fold: Fold{Within: rebootWindow},
+		Reads: rebootReads(), Judge: on(rebooted),
 	}}
 }
 
@@ -103,6 +99,16 @@ func bootOf(s *fleet.Snapshot, h *fleet.Hypervisor) (boot, bool) {
 }
 
 func rebooted(s *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
+	verdict := leftOff(s, h)
+	if verdict.State == Bad {
+		resumeSeen(s, h, &verdict)
+		verdict.Missing = append(verdict.Missing, "why it rebooted: last -x reboot shutdown, and journalctl -b -1 -k -e on "+h.Hostname)
+	}
+	return verdict
+}
+
+// leftOff judges whether a hypervisor rebooted and servers are off since.
+func leftOff(s *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
 	var victims []*fleet.Server
 	unread := 0
 	for l := range s.Down(h.Ref()) {
@@ -128,15 +134,17 @@ func rebooted(s *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
 	var who []string
 	requests := map[string]bool{}
 	var earliest time.Time
+	var late []fleet.Evidence
 	for _, v := range victims {
 		stop, _ := v.LastStop()
-		if stop.Start.Before(b.From) || stop.Start.After(b.Till.Add(rebootWindow)) {
+		if stop.Start.Before(b.From) || stop.Start.After(b.Till.Add(rebootWindow)) || startedIn(v, b.Till, stop.Start) {
 			continue
 		}
 		who = append(who, v.Name)
 		requests[stop.Request] = true
 		earliest = sooner(earliest, stop.Start)
 		verdict.Because = append(verdict.Because, actionEvidence(v, stop)[0])
+		late = append(late, noticed(v, stop)...)
 	}
 	switch {
 	case len(who) == 0 && unread > 0:
@@ -156,10 +164,15 @@ func rebooted(s *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
 	verdict.Says = fmt.Sprintf("%s rebooted %s and nova left %s off", h.Hostname, when, names(who))
 	if len(requests) < len(who) {
 		verdict.Because = append(verdict.Because, because(h, earliest, "nova os-instance-actions", "one request stopped several: nova-compute's own check after its start"))
-	}
-	verdict.Missing = []string{
-		"whether guests are resumed after a boot: grep resume_guests_state_on_host_boot /etc/nova/nova.conf on " + h.Hostname,
-		"why it rebooted: last -x reboot shutdown, and journalctl -b -1 -k -e on " + h.Hostname,
+	} else {
+		verdict.Because = append(verdict.Because, late...)
 	}
 	return verdict
+}
+
+// startedIn reports whether a server was started between two times: then what took it down was not the boot before.
+func startedIn(v *fleet.Server, after, before time.Time) bool {
+	return slices.ContainsFunc(v.Actions, func(a fleet.ServerAction) bool {
+		return (a.Action == "start" || a.Action == "reboot") && a.Start.After(after) && a.Start.Before(before)
+	})
 }

@@ -8,8 +8,10 @@ import (
 	"strata/internal/fleet"
 )
 
-// counterRules judge error counters by what they grew since strata first read them: lifetime values of most mean nothing.
+// counterRules judge error counters by what they grew since they were first read, or accepted: lifetime values of most mean
+// nothing.
 func counterRules() []Rule {
+	accepting := []string{"disk-accept"}
 	return []Rule{{
 		ID: "SMT-02", Title: "disk loses data", Kind: fleet.KindDisk, Severity: fleet.Critical,
 		Source:   "media_errors, ATA 5, 187, 197, 198; Backblaze: any of them predicts failure, growth above all",
@@ -22,18 +24,21 @@ func counterRules() []Rule {
 		Judge:  on(damaged),
 	}, {
 		ID: "SMT-10", Title: "disk's link or commands fail", Kind: fleet.KindDisk, Severity: fleet.Warn,
-		Source: "ATA 199 CRC errors (cable), 188 command timeouts, SCSI ioerr_cnt; growth only",
-		Judge:  grown(counted{"crc_errors", fleet.Warn}, counted{"command_timeout", fleet.Warn}, counted{"ioerr_cnt", fleet.Warn}),
+		Source:   "ATA 199 CRC errors (cable), 188 command timeouts, SCSI ioerr_cnt; growth only",
+		Remedies: accepting,
+		Judge:    grown(counted{"crc_errors", fleet.Warn}, counted{"command_timeout", fleet.Warn}, counted{"ioerr_cnt", fleet.Warn}),
 	}, {
 		ID: "SMT-04", Title: "NVMe logged errors", Kind: fleet.KindDisk, Severity: fleet.Info,
-		Source: "num_err_log_entries is no failure counter: commands the drive does not know count too (smartd.conf.5)",
-		Judge:  grown(counted{"num_err_log_entries", fleet.Info}),
+		Source:   "num_err_log_entries is no failure counter: commands the drive does not know count too (smartd.conf.5)",
+		Remedies: accepting,
+		Judge:    grown(counted{"num_err_log_entries", fleet.Info}),
 	}, {
 		ID: "SMT-06", Title: "disk lost power", Kind: fleet.KindDisk, Severity: fleet.Warn,
-		Source: "NVMe unsafe_shutdowns; growth only", Judge: grown(counted{"unsafe_shutdowns", fleet.Warn}),
+		Source: "NVMe unsafe_shutdowns; growth only", Remedies: accepting, Judge: grown(counted{"unsafe_shutdowns", fleet.Warn}),
 	}, {
 		ID: "SMT-07", Title: "disk throttles for heat", Kind: fleet.KindDisk, Severity: fleet.Warn,
-		Source: "NVMe thermal management transitions (T1 light, T2 heavy), minutes over its temperature limits; growth only",
+		Source:   "NVMe thermal management transitions (T1 light, T2 heavy), minutes over its temperature limits; growth only",
+		Remedies: accepting,
 		Judge: grown(counted{"thermal_temp1_transitions", fleet.Warn}, counted{"warning_temp_time", fleet.Warn},
 			counted{"thermal_temp2_transitions", fleet.Serious}, counted{"critical_comp_time", fleet.Serious}),
 	}, {

@@ -70,8 +70,8 @@ type Fold struct {
 // Reads says what a rule looks at besides its own object, so that it is judged again when that changes.
 type Reads struct {
 	Kinds []fleet.Kind // of objects one link away
-	// Around is of objects anywhere in its own source, and whether looking at them fails: KindKernel, KindKernelLog, KindBoot. The
-	// rule's own kind has one scope there.
+	// Around is of objects anywhere in its own source, and whether looking at them fails: KindKernel, KindKernelLog, KindBoot,
+	// KindFlavor. The rule's own kind has one scope there.
 	Around []fleet.Kind
 	Fails  fleet.Kind // whether looking at that kind fails (Snapshot.Failing)
 	Seen   fleet.Kind // when that kind was last seen (Part.At)

@@ -255,6 +255,8 @@ func aroundKind(o fleet.Object) fleet.Kind {
 		return fleet.KindKernelLog
 	case *fleet.BootRecord:
 		return fleet.KindBoot
+	case *fleet.Flavor:
+		return fleet.KindFlavor
 	}
 	return ""
 }

@@ -229,3 +229,63 @@ func TestTheChainGoesThroughTwoLayersOfVirtualMachines(t *testing.T) {
 		t.Errorf("a physical host stands on something:\n%s", all)
 	}
 }
+
+// Where a machine may not read its UUID, and a token may not see the name of the domain, the network cards tell. Cloned
+// definitions with one address twice tell nothing.
+func TestNetworkCardsTellWhereNothingElseDoes(t *testing.T) {
+	t.Parallel()
+	const size, run, set = `"size":{"vcpus":2,"memoryBytes":1}`, `"run":{"id":null,"cpu":null,"swappedBytes":null}`, `"set":{"persistent":true,"autostart":false}`
+	domain := func(name, mac string) string {
+		return `domain libvirt/metal {"host":"metal","name":"` + name + `","uuid":"","state":"running",` + size + `,` + run + `,` + set + `,"macs":["` + mac + `"]}`
+	}
+	w := worldOf(t,
+		`host host/vm {"name":"vm","identity":{"virtual":"kvm","macs":["52:54:00:00:00:01"]},"memory":{"totalBytes":0,"availableBytes":null}}`,
+		`server os/a {"id":"6c59b812-2d8d-4da5-92d6-6bbe527926d6","name":"w1","addresses":[{"net":"n","ip":"10.0.0.5","mac":"FA:16:3E:00:00:02"}],"run":{"status":"ACTIVE"}}`,
+		domain("one", "52:54:00:00:00:01"), domain("two", "fa:16:3e:00:00:02"),
+	)
+	want := []string{"host vm -> domain one MAC medium", "server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 -> domain two MAC medium"}
+	if diff := cmp.Diff(want, linked(w.last)); diff != "" {
+		t.Error(diff)
+	}
+	if err := w.read(domain("clone", "52:54:00:00:00:01")); err != nil {
+		t.Fatal(err)
+	}
+	w.step(t)
+	if diff := cmp.Diff(want[1:], linked(w.last)); diff != "" {
+		t.Errorf("with a clone: %s", diff)
+	}
+}
+
+// A volume that is bound to a node stands on it, and on the filesystem there that is mounted deepest above its path; nova's
+// service stands on its host.
+func TestVolumesAndServicesStandOnMachines(t *testing.T) {
+	t.Parallel()
+	filesystem := func(mount, device string) string {
+		return `filesystem host/w1 {"host":"w1","mount":"` + mount + `","device":"` + device + `"}`
+	}
+	w := worldOf(t,
+		`pv kube/p {"name":"db","phase":"Bound","backing":"local","hostPath":"/srv/mysql/data/","pinned":true,"node":"w1.novalocal"}`,
+		`pv kube/p {"name":"roams","phase":"Bound","backing":"hostPath","hostPath":"/srv/mysql"}`,
+		`node kube/p {"name":"w1.novalocal"}`,
+		`host host/w1 {"name":"w1","memory":{"totalBytes":0,"availableBytes":null}}`,
+		filesystem("/", "/dev/vda1"), filesystem("/srv/mysql", "/dev/vdb1"), filesystem("/srv", "/dev/vdc1"),
+		`disk host/w1 {"host":"w1","name":"vdb"}`,
+		`compute os/a {"binary":"nova-compute","host":"w1.lan","state":"up","status":"enabled"}`,
+	)
+	want := []string{
+		"compute nova-compute@w1.lan -> host w1 short name low", "node w1.novalocal -> host w1 name low",
+		"pv db -> filesystem /srv/mysql path medium",
+	}
+	if diff := cmp.Diff(want, linked(w.last)); diff != "" {
+		t.Error(diff)
+	}
+	var got []string
+	for _, s := range diagnose.Chain(w.last, fleet.Ref{Kind: fleet.KindVolume, Source: "kube/p", Name: "db"}) {
+		got = append(got, s.Ref.String())
+	}
+	for _, on := range []string{"filesystem /srv/mysql", "disk vdb", "node w1.novalocal", "host w1"} {
+		if !slices.Contains(got, on) {
+			t.Errorf("%s is not in the chain %q", on, got)
+		}
+	}
+}

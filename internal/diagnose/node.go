@@ -13,7 +13,7 @@ func nodeRules() []Rule {
 		ID: "K8S-01", Title: "node not ready", Kind: fleet.KindNode, Severity: fleet.Critical,
 		Source:   "node-controller: Unknown after node-monitor-grace-period, 50 s since v1.32",
 		Clear:    15 * time.Second,
-		Explains: []string{"K8S-02", "K8S-05", "K8S-06", "K8S-08", "K8S-20", "K8S-21", "K8S-22", "K8S-23", "K8S-24", "K8S-25", "NET-01"},
+		Explains: []string{"K8S-02", "K8S-05", "K8S-06", "K8S-04", "K8S-08", "K8S-20", "K8S-21", "K8S-22", "K8S-23", "K8S-24", "K8S-25", "NET-01"},
 		Reads:    Reads{Kinds: []fleet.Kind{fleet.KindServer}}, Judge: on(nodeNotReady),
 	}, {
 		ID: "K8S-02", Title: "node's lease is late", Kind: fleet.KindNode, Severity: fleet.Critical,

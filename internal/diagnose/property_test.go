@@ -65,7 +65,7 @@ func (r random) maybe(v float64) fleet.Opt[float64] {
 // change puts, replaces or removes one object, or makes looking fail or work.
 func (r random) change(w *world) {
 	if r.IntN(10) == 0 {
-		kind := fleet.Kind(r.one("lease", "lease", "pod", "node", "server", "sensor", "kernel", "kernellog", "boot"))
+		kind := fleet.Kind(r.one("lease", "lease", "pod", "node", "server", "sensor", "kernel", "kernellog", "boot", "flavor", "app", "event"))
 		source := r.one("kube/p", "openstack/a", "host/h1")
 		switch r.IntN(6) {
 		case 0:
@@ -92,7 +92,7 @@ func (r random) change(w *world) {
 func uuid(n int) string { return fmt.Sprintf("6c59b8%02x-2d8d-4da5-92d6-6bbe527926%02x", n, n) }
 
 func (r random) object(w *world) fleet.Object {
-	switch r.IntN(18) {
+	switch r.IntN(20) {
 	case 0, 1:
 		return r.server(w)
 	case 2:
@@ -129,8 +129,74 @@ func (r random) object(w *world) fleet.Object {
 		return r.check(w)
 	case 17:
 		return r.bootRecord(w)
+	case 18:
+		if r.yes() {
+			return r.app(w)
+		}
+		return r.event(w)
+	case 19:
+		if r.yes() {
+			return r.ailing(w)
+		}
+		f := r.flavor()
+		f.Source, f.ID = "openstack/"+r.one("a", "a", "b"), r.one("f1", "f2")
+		return &f
 	}
 	return r.part(w)
+}
+
+// flavor is one, or a server's copy of it.
+func (r random) flavor() fleet.Flavor {
+	f := fleet.Flavor{Name: r.one("small", "large")}
+	if r.IntN(4) > 0 {
+		f.Extra = map[string]string{r.one("hw:disk_bus", "quota:disk_total_iops_sec", "hw:numa_mem.0"): r.one("1", "2")}
+	}
+	return f
+}
+
+func (r random) app(w *world) fleet.Object {
+	return &fleet.App{
+		Source: "kube/p", Namespace: "argocd", Name: r.one("a1", "a2"), Target: fleet.AppTarget{Namespace: r.one("", "d")},
+		Sync:      fleet.AppSync{Status: r.one("Synced", "OutOfSync", "OutOfSync", "Unknown", ""), Auto: r.yes()},
+		Condition: fleet.AppHealth{Status: r.one("Healthy", "Degraded", "Degraded", "Missing", "Progressing", "Progressing", "Unknown", "")},
+		Operation: fleet.AppOperation{Asked: r.IntN(6) == 0, Phase: r.one("", "Failed", "Succeeded"), Finished: r.ago(w, time.Hour)},
+	}
+}
+
+func (r random) event(w *world) fleet.Object {
+	return &fleet.Event{
+		Source: "kube/" + r.one("p", "q"), Namespace: "default", Name: r.one("e1", "e2", "e3"), Reason: r.one("Rebooted", "Rebooted", "NodeNotReady"), Message: "m",
+		About: fleet.Ref{Kind: fleet.KindNode, Source: "kube/" + r.one("p", "q"), Name: r.one("w1.novalocal", "w2")}, Last: r.ago(w, 2*time.Hour),
+	}
+}
+
+// ailing is a server with a long history: stops by nova at night, each followed by a start, or resizes.
+func (r random) ailing(w *world) fleet.Object {
+	v := r.server(w).(*fleet.Server)
+	v.Actions = []fleet.ServerAction{}
+	act := func(action, user string, at time.Time) {
+		v.Actions = append(v.Actions, fleet.ServerAction{Action: action, User: user, Project: r.one("", "p"), Request: "req-1", Start: at.Truncate(time.Second)})
+	}
+	at, resizes := w.now, r.yes()
+	for range 1 + r.IntN(14) {
+		switch {
+		case resizes:
+			at = at.Add(-time.Duration(r.IntN(80)) * time.Minute)
+			act(r.one("resize", "resize", "resize", "confirmResize"), "u1", at)
+			continue
+		case r.yes():
+			at = at.Add(-24 * time.Hour)
+		default:
+			at = at.Add(-time.Duration(r.IntN(5)) * time.Hour)
+		}
+		act(r.one("start", "start", "reboot"), "u1", at.Add(time.Duration(r.IntN(4))*time.Minute))
+		user := r.one("", "", "", "u1")
+		v.Actions = append(v.Actions, fleet.ServerAction{Action: "stop", User: user, Start: at.Truncate(time.Second)})
+		if r.IntN(3) == 0 {
+			act("start", "u1", at.Add(-time.Duration(r.IntN(8))*time.Minute))
+		}
+	}
+	return v
 }
 
 func (r random) check(w *world) fleet.Object {
@@ -214,6 +280,7 @@ func (r random) server(w *world) fleet.Object {
 		Place:     fleet.Place{Host: r.one("h1", "h2", ""), Hypervisor: r.one("h1", "h2.lan", ""), InstanceName: r.one("", "instance-1", "instance-2")},
 		Times:     fleet.ServerTimes{Updated: r.ago(w, time.Hour)},
 		Addresses: []fleet.Address{{IP: r.one("10.0.0.1", "10.0.0.2", "10.0.0.3")}},
+		Flavor:    r.flavor(),
 	}
 	if r.yes() {
 		v.Fault = &fleet.Fault{Code: 500, Message: "No valid host", Created: r.ago(w, time.Hour)}
@@ -221,13 +288,23 @@ func (r random) server(w *world) fleet.Object {
 	if r.IntN(4) > 0 {
 		v.Actions = []fleet.ServerAction{}
 		at := w.now
+		if r.yes() {
+			at = rebootAt(w).Add(time.Duration(r.IntN(60)) * time.Minute)
+		}
 		for range r.IntN(6) {
 			at = at.Add(-time.Duration(r.IntN(3000)) * time.Second)
-			v.Actions = append(v.Actions, fleet.ServerAction{Action: r.one("stop", "stop", "start"), User: r.one("", "", "u1"), Request: r.one("req-1", "req-2"), Start: at.Truncate(time.Second)})
+			a := fleet.ServerAction{Action: r.one("stop", "stop", "start"), User: r.one("", "", "u1"), Project: r.one("", "", "", "p"), Request: r.one("req-1", "req-2"), Start: at.Truncate(time.Second)}
+			if r.IntN(4) == 0 {
+				a.Events = []fleet.ActionEvent{{Event: "compute_stop_instance", Start: a.Start.Add(time.Duration(r.IntN(9)) * time.Second)}}
+			}
+			v.Actions = append(v.Actions, a)
 		}
 	}
 	return v
 }
+
+// rebootAt is when machines of a world tend to boot, so that stops meet boots.
+func rebootAt(w *world) time.Time { return w.now.Truncate(30 * time.Minute).Add(-time.Minute) }
 
 func (r random) node(w *world) fleet.Object {
 	n := &fleet.Node{
@@ -236,6 +313,12 @@ func (r random) node(w *world) fleet.Object {
 			ProviderID: r.one("", "", "openstack://r/"+uuid(r.IntN(4))), SystemUUID: r.one("", uuid(r.IntN(4))), MachineID: r.one("", "", "x"),
 		},
 		Addresses: []fleet.Address{{Kind: "InternalIP", IP: r.one("10.0.0.1", "10.0.0.2", "10.0.0.9")}},
+	}
+	for range r.IntN(3) {
+		n.Taints = append(n.Taints, fleet.Taint{Key: "node.kubernetes.io/" + r.one("unreachable", "not-ready", "unschedulable"), Effect: r.one("NoExecute", "NoExecute", "NoSchedule"), Since: r.ago(w, 8*time.Minute)})
+	}
+	if r.IntN(3) == 0 {
+		n.Created, n.Identity.BootID = r.ago(w, 2*time.Hour), r.one("", boot(2))
 	}
 	for _, typ := range []string{"Ready", "MemoryPressure"} {
 		if r.IntN(8) > 0 {
@@ -276,6 +359,12 @@ func (r random) host(w *world) fleet.Object {
 		for i := range r.IntN(5) {
 			h.Waits.Tasks = append(h.Waits.Tasks, fleet.WaitingTask{PID: i, TID: i, Comm: r.one("qemu-kvm", "x"), Wchan: r.one("", "kvm_async_pf_task_wait_schedule"), Since: r.ago(w, time.Minute), Looks: 1 + r.IntN(3)})
 		}
+	}
+	if r.yes() {
+		h.Boot = rebootAt(w)
+	}
+	if r.IntN(3) > 0 {
+		h.Identity.Nova = &fleet.NovaConf{File: "/etc/nova/nova.conf", Resume: fleet.Opt[bool]{V: r.IntN(3) == 0, OK: r.yes()}, Changed: r.ago(w, time.Hour), Err: r.one("", "", "", "denied")}
 	}
 	if r.yes() {
 		h.Pressure = &fleet.Pressure{Memory: fleet.Stall{Some60: float64(r.IntN(14)), Full10: float64(r.IntN(22))}}

@@ -3,6 +3,7 @@ package diagnose_test
 import (
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,6 +77,14 @@ func TestIncidentHasOneRoot(t *testing.T) {
 		}
 		if len(f.Because) == 0 {
 			t.Errorf("%s: no evidence", f.Key())
+		}
+	}
+	for key, want := range map[string]string{
+		root.Key(): "one request stopped several", "NOVA-01|server|openstack/home|6c59b812-2d8d-4da5-92d6-6bbe527926d6": "compute_stop_instance began 15s after its action",
+		"NOVA-04|hypervisor|openstack/home|compute": "resume_guests_state_on_host_boot is not set in /etc/nova/nova.conf",
+	} {
+		if f := byKey[key]; f == nil || !slices.ContainsFunc(f.Because, func(e fleet.Evidence) bool { return strings.Contains(e.Says, want) }) {
+			t.Errorf("%s lacks the evidence %q: %+v", key, want, f)
 		}
 	}
 	if kinds[fleet.KindServer] != 2 || kinds[fleet.KindNode] != 4 || kinds[fleet.KindPod] != 3 {

@@ -341,6 +341,10 @@ func blank(kind fleet.Kind) fleet.Object {
 		return new(fleet.Check)
 	case fleet.KindAgent:
 		return new(fleet.Agent)
+	case fleet.KindFlavor:
+		return new(fleet.Flavor)
+	case fleet.KindApp:
+		return new(fleet.App)
 	}
 	return nil
 }

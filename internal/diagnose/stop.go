@@ -29,7 +29,7 @@ func stopRules() []Rule {
 	}, {
 		ID: "NOVA-07", Title: "server goes off again and again", Kind: fleet.KindServer, Severity: fleet.Serious,
 		Source:   "heuristic: 2 stops by nova in 1 h, 3 in 24 h, 4 in 7 d",
-		Explains: []string{"NOVA-01"}, Judge: on(flapping),
+		Explains: []string{"NOVA-01", "NOVA-09", "X-08"}, Judge: on(flapping),
 	}}
 }
 
@@ -52,6 +52,11 @@ func listActions(v *fleet.Server) []string {
 		missing += " (failed: " + sentence(v.ActionsErr) + ")"
 	}
 	return []string{missing}
+}
+
+// actionsUnread is the verdict of rules about what was done to a server while nobody has read that.
+func actionsUnread(v *fleet.Server) Verdict {
+	return Verdict{State: CannotTell, Missing: []string{"what was done to it: openstack server event list " + v.ID}}
 }
 
 func statusEvidence(v *fleet.Server) fleet.Evidence {
@@ -103,7 +108,7 @@ func stoppedByNova(s *fleet.Snapshot, v *fleet.Server) Verdict {
 	verdict := Verdict{
 		State:   Bad,
 		Says:    fmt.Sprintf("%s is off: stopped by nova itself at %s, not by a person", v.Name, clock(s, stop.Start)),
-		Because: append(actionEvidence(v, stop), statusEvidence(v)),
+		Because: append(append(actionEvidence(v, stop), noticed(v, stop)...), statusEvidence(v)),
 		Since:   stop.Start,
 	}
 	if told := qemuEnd(s, v, stop.Start); len(told) > 0 {
@@ -195,33 +200,49 @@ func flaps() []struct {
 	}{{2, time.Hour, "1 h"}, {3, 24 * time.Hour, "24 h"}, {4, 7 * 24 * time.Hour, "7 d"}}
 }
 
+// weigh is how much a stop counts for flapping, in halves: one by nova whole, one of a project without a user, of which nobody
+// can say who it was, half.
+func weigh(a fleet.ServerAction) int {
+	switch {
+	case a.Action != "stop" || a.User != "":
+		return 0
+	case a.Project != "":
+		return 1
+	}
+	return 2
+}
+
 func flapping(s *fleet.Snapshot, v *fleet.Server) Verdict {
 	if v.Actions == nil {
-		return Verdict{State: CannotTell, Missing: []string{"how often nova stopped it: openstack server event list " + v.ID}}
-	}
-	var stops []fleet.ServerAction
-	for _, a := range v.Actions {
-		if a.Action == "stop" && a.ByNova() {
-			stops = append(stops, a)
-		}
+		return actionsUnread(v)
 	}
 	verdict := Verdict{State: OK}
 	for _, f := range flaps() {
-		n := 0
-		for _, a := range stops {
+		var stops []fleet.ServerAction
+		nova, unknown := 0, 0
+		for _, a := range v.Actions {
 			end := a.Start.Add(f.in)
-			if s.At.Before(end) {
-				n++
-				verdict.Again = sooner(verdict.Again, end)
+			if weigh(a) == 0 || !s.At.Before(end) {
+				continue
+			}
+			verdict.Again = sooner(verdict.Again, end)
+			stops = append(stops, a)
+			if a.ByNova() {
+				nova++
+			} else {
+				unknown++
 			}
 		}
-		if n < f.stops || verdict.State == Bad {
+		if 2*nova+unknown < 2*f.stops || verdict.State == Bad {
 			continue
 		}
-		verdict.State = Bad
-		verdict.Says = fmt.Sprintf("%s was stopped by nova %d times in %s: starting it again is no cure, look one layer down", v.Name, n, f.word)
-		verdict.Since = stops[0].Start
-		for _, a := range stops[:n] {
+		verdict.State, verdict.Since = Bad, stops[0].Start
+		verdict.Says = fmt.Sprintf("%s was stopped by nova %d times in %s", v.Name, nova, f.word)
+		if unknown > 0 {
+			verdict.Says += fmt.Sprintf(" (and %d times by whom is not told)", unknown)
+		}
+		verdict.Says += ": starting it again is no cure, look one layer down"
+		for _, a := range stops {
 			verdict.Because = append(verdict.Because, actionEvidence(v, a)[0])
 		}
 	}

@@ -132,6 +132,8 @@ func statedBy(kind fleet.Kind) []fleet.Kind {
 		return []fleet.Kind{fleet.KindNode}
 	case fleet.KindClaim:
 		return []fleet.Kind{fleet.KindVolume}
+	case fleet.KindVolume:
+		return []fleet.Kind{fleet.KindNode}
 	case fleet.KindSensor, fleet.KindFilesystem, fleet.KindUnit, fleet.KindSwap:
 		return []fleet.Kind{fleet.KindDisk, fleet.KindHost}
 	case fleet.KindDisk, fleet.KindKernelLog, fleet.KindBoot:
@@ -149,7 +151,7 @@ func statedBy(kind fleet.Kind) []fleet.Kind {
 func statedAbove(kind fleet.Kind) []fleet.Kind {
 	var above []fleet.Kind
 	for _, k := range [...]fleet.Kind{
-		fleet.KindPod, fleet.KindLease, fleet.KindEvent, fleet.KindClaim,
+		fleet.KindPod, fleet.KindLease, fleet.KindEvent, fleet.KindClaim, fleet.KindVolume,
 		fleet.KindDisk, fleet.KindFilesystem, fleet.KindSensor, fleet.KindUnit, fleet.KindSwap, fleet.KindDomain,
 	} {
 		if slices.Contains(statedBy(k), kind) {
@@ -204,6 +206,8 @@ func stated(o fleet.Object) [2]fleet.Link {
 		return one(fleet.KindNode, o.Source, o.Node, "name")
 	case *fleet.Claim:
 		return one(fleet.KindVolume, o.Source, o.Volume, "spec.volumeName")
+	case *fleet.Volume:
+		return one(fleet.KindNode, o.Source, o.Node, "nodeAffinity")
 	case *fleet.Event:
 		return one(o.About.Kind, cmp.Or(o.About.Source, o.Source), o.About.Name, "involvedObject")
 	case *fleet.Disk:

@@ -17,7 +17,11 @@ type Endpoint struct {
 	Status  int           `json:"status,omitempty"` // http: what must come; 0 is anything below 400
 	Text    string        `json:"text,omitempty"`   // http: what must be in the first 64 KiB
 	TLS     string        `json:"tls,omitempty"`    // the name that the certificate must be for; tcp speaks TLS only with one
-	On      string        `json:"on,omitempty"`     // the node, server or host that it is on, where its address does not tell
+	// CA is a file of PEM certificates on the machine that dials: who may have signed the certificate, beside those that the
+	// machine trusts anyway. Insecure takes any certificate.
+	CA       string `json:"ca,omitempty"`
+	Insecure bool   `json:"insecure,omitempty"`
+	On       string `json:"on,omitempty"` // the node, server or host that it is on, where its address does not tell
 }
 
 // Types of endpoints.
@@ -41,6 +45,10 @@ func (e Endpoint) Fault() error {
 		return fmt.Errorf("%s: status and text are for http", e.Name)
 	case e.Type == EndpointMySQL && e.TLS != "":
 		return fmt.Errorf("%s: a MySQL server greets before TLS begins", e.Name)
+	case (e.CA != "" || e.Insecure) && e.TLS == "" && !strings.HasPrefix(e.Address, "https:"):
+		return fmt.Errorf("%s: ca and insecure are for TLS: of tcp say tls too", e.Name)
+	case e.CA != "" && (e.Insecure || !strings.HasPrefix(e.CA, "/")):
+		return fmt.Errorf("%s: ca is the whole path of a file, and insecure would not look into it", e.Name)
 	case e.Status != 0 && (e.Status < 100 || e.Status > 599):
 		return fmt.Errorf("%s: %d is no HTTP status", e.Name, e.Status)
 	case e.Every < leastEvery:

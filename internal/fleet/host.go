@@ -39,8 +39,13 @@ type HostID struct {
 	SystemUUID string `json:"systemUUID,omitempty"` // DMI product_uuid, root only
 	MachineID  string `json:"machineID,omitempty"`
 	Model      string `json:"model,omitempty"` // DMI vendor and product
+	// MACs are those of its network cards, in lower case: of a virtual machine what its domain is known by where the UUID is not
+	// to be had.
+	MACs []string `json:"macs,omitempty"`
 	// Newest is the newest kernel installed; nil where /boot holds none, or cannot be read.
 	Newest *KernelImage `json:"newestKernel,omitempty"`
+	// Nova is what nova-compute is told here; nil where there is no Nova.
+	Nova *NovaConf `json:"novaConf,omitempty"`
 	// Lost says why a machine of a source of many cannot be seen now; then nothing but its identity is told. A machine with a
 	// source of its own is lost with its source. Missing names the figures then too.
 	Lost string `json:"lost,omitempty"`
@@ -190,7 +195,7 @@ func (s *Sensor) Sample() (float64, bool) { return s.Celsius.V, s.Celsius.OK }
 type Counter struct {
 	Name  string    `json:"name"` // media_errors, reallocated, ext4_errors, ...
 	Value uint64    `json:"value"`
-	First uint64    `json:"first"` // the value when this strata first read it; lower values restart it
+	First uint64    `json:"first"` // the value when it was first read, or accepted; lower values restart it
 	Since time.Time `json:"since"` // when that was
 }
 

@@ -269,6 +269,7 @@ type Volume struct {
 	Backing  string    `json:"backing,omitempty"`  // hostPath, local, csi, nfs, ...
 	HostPath string    `json:"hostPath,omitempty"` // path of a hostPath or local volume
 	Pinned   bool      `json:"pinned,omitempty"`   // has a node affinity
+	Node     string    `json:"node,omitempty"`     // the only node of that affinity, by its kubernetes.io/hostname; empty when there may be several
 	Bytes    int64     `json:"bytes,omitempty"`
 	Message  string    `json:"message,omitempty"`
 	Created  time.Time `json:"created,omitzero"`

@@ -5,7 +5,8 @@
 SERVICE=lab-writer.service
 
 limits_of_service() { shell "cat /sys/fs/cgroup/system.slice/$SERVICE/io.max 2>/dev/null"; }
-dropins() { shell "cat /etc/systemd/system.control/$SERVICE.d/* 2>/dev/null | grep ="; }
+# What the drop-in says in the end: systemd writes an empty line that takes back what was before, then the limit.
+dropins() { shell "cat /etc/systemd/system.control/$SERVICE.d/* 2>/dev/null | grep = | tail -n 1"; }
 service_rate() { on lab writer rate 10; }
 
 # A drop-in of systemd holds it, over daemon-reload and over a restart of the service.

@@ -58,6 +58,9 @@ as() { # USER VERB...: strata as this user of the lab
 	KUBECONFIG=$CLUSTER/kubeconfig-$user "$STRATA" "$@" --no-host
 }
 
+# why_of OBJECT: the causes that strata names, as a line for each.
+why_of() { as admin why -o json "$1" 2>/dev/null | jq -r '.causes[] | "\(.rule) \(.about.kind) \(.about.name)"'; }
+
 # ---- the parts -----------------------------------------------------------------------------------------------------
 
 looks() {
@@ -90,6 +93,7 @@ node_not_ready() {
 	see "a node that is not ready turns bad within a second" k 1 "✖ $NODE +NotReady"
 	see "the screen says why" k 2 'container runtime is down'
 	note "the line of the cause: $(screen k | sed -n 2p)"
+	expect "strata why names the node, and its pods for it" "K8S-01 node $NODE" "$(why_of "node/$NODE")"
 	annotate null
 	until_true 15 ready_is $NODE True
 	see "it is well again within a second" k 1 "● $NODE +Ready"
@@ -107,6 +111,7 @@ fleet_without_leases() {
 	done
 	see "the screen says that no heartbeat comes" k 5 'no heartbeat'
 	note "the line of the cause: $(screen k | sed -n 2p)"
+	contains "strata why names the lost heartbeat" "^K8S-0[12] (node|lease) $NODE$" "$(why_of "node/$NODE")"
 	kill -CONT "$kwok"
 	until_true 60 ready_is master True
 	for node in master $NODE k8s-worker-2.novalocal; do

@@ -1,7 +1,8 @@
 #!/bin/bash
 # strata against a real Keystone and Nova (lab.sh): brings them up, looks and acts, and prints a PASS or FAIL line for
 # each thing a user relies on, with what was measured. It takes about 10 minutes, ends what it started, and its exit
-# code is 0 when all passed. The parts are in check_seen.sh (what strata shows) and check_acts.sh (what it does).
+# code is 0 when all passed. The parts are in check_seen.sh (what strata shows) and check_acts.sh (what it does)
+# and check_why.sh (what it names as the cause).
 #
 # Usage: check.sh          everything
 #        check.sh keep     leave the lab running and its folder in place; a second run then starts in seconds
@@ -30,6 +31,8 @@ WORK=$(mktemp -d)
 . "$HERE/check_seen.sh"
 # shellcheck source=check_acts.sh
 . "$HERE/check_acts.sh"
+# shellcheck source=check_why.sh
+. "$HERE/check_why.sh"
 
 cleanup() {
 	trap '' INT TERM
@@ -131,5 +134,6 @@ acts_as_reader
 acts_refused
 stop_behind_a_start
 evacuation
+verdicts
 figures
 verdict

@@ -6,6 +6,7 @@ ID.crash (no event: Nova's periodic sync finds it), ID.on (it came up by itself)
 
 import json
 import os
+import time
 
 import eventlet
 from oslo_log import log as logging
@@ -72,7 +73,13 @@ class LabDriver(fake.FakeDriver):
         self._save()
 
     def get_host_uptime(self):
-        return " 10:00:00 up 42 days,  1:23,  0 users,  load average: 0.42, 0.31, 0.25"
+        up = "42 days,  1:23"
+        try:  # the file is as old as the machine's boot
+            minutes = int(time.time() - os.stat(self._file + ".boot").st_mtime) // 60
+            up = "%d min" % minutes if minutes < 60 else "%2d:%02d" % divmod(minutes, 60)
+        except FileNotFoundError:
+            pass
+        return " 10:00:00 up %s,  0 users,  load average: 0.42, 0.31, 0.25" % up
 
 
 def _persist(name):

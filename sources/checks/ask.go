@@ -6,12 +6,14 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -64,7 +66,13 @@ func askOnce(ctx context.Context, e fleet.Endpoint) answer {
 	defer conn.Close()                                                               //nolint:errcheck // nothing is kept
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })() // what is read or written then is too late
 	if secure {
-		over := tls.Client(conn, &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12})
+		trusted, err := trust(e.CA)
+		if err != nil {
+			return answer{wrong: "tls", says: err.Error()}
+		}
+		over := tls.Client(conn, &tls.Config{
+			ServerName: name, MinVersion: tls.VersionTLS12, RootCAs: trusted, InsecureSkipVerify: e.Insecure, //nolint:gosec // as configured
+		})
 		if err := over.HandshakeContext(ctx); err != nil {
 			return failure(e, "TLS handshake", err)
 		}
@@ -77,6 +85,25 @@ func askOnce(ctx context.Context, e fleet.Endpoint) answer {
 		return askHTTP(ctx, conn, page, e)
 	}
 	return answer{}
+}
+
+// trust is who may sign a certificate: whom this machine trusts, and those of a file. Nil is the former alone.
+func trust(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	more, err := os.ReadFile(file) // at each dial: certificates are renewed
+	if err != nil {
+		return nil, fmt.Errorf("reading who may have signed its certificate: %w", err)
+	}
+	all, err := x509.SystemCertPool()
+	if err != nil {
+		all = x509.NewCertPool()
+	}
+	if !all.AppendCertsFromPEM(more) {
+		return nil, fmt.Errorf("reading who may have signed its certificate: %s holds no certificate", file)
+	}
+	return all, nil
 }
 
 // askMySQL waits for the greeting, and leaves.

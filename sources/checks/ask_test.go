@@ -3,6 +3,7 @@ package checks
 import (
 	"bytes"
 	"context"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -119,11 +122,26 @@ func TestPages(t *testing.T) {
 	secure.StartTLS()
 	defer plain.Close()
 	defer secure.Close()
+	dir := t.TempDir()
+	ca, empty := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "empty.pem")
+	for file, content := range map[string][]byte{
+		ca: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}), empty: nil,
+	} {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, c := range []struct {
-		url, text, tls string
-		status         int
-		wrong, says    string
+		url, text, tls, ca string
+		insecure           bool
+		status             int
+		wrong, says        string
 	}{
+		{url: secure.URL + "/ok", ca: ca},
+		{url: secure.URL + "/ok", ca: ca, tls: "other.example", wrong: "tls", says: "for another name"},
+		{url: secure.URL + "/ok", ca: empty, wrong: "tls", says: "holds no certificate"},
+		{url: secure.URL + "/ok", ca: "/nowhere.pem", wrong: "tls", says: "/nowhere.pem: no such file"},
+		{url: secure.URL + "/ok", insecure: true, tls: "other.example"},
 		{url: plain.URL + "/ok"},
 		{url: plain.URL + "/ok", text: `"UP"`},
 		{url: plain.URL + "/ok", text: `"DOWN"`, wrong: "text", says: `"\"DOWN\"" is not in the answer, which begins "{\"status\":\"UP\"}"`},
@@ -137,7 +155,7 @@ func TestPages(t *testing.T) {
 		{url: strings.Replace(plain.URL, "http:", "https:", 1) + "/ok", wrong: "tls", says: "does not speak TLS"},
 		{url: "http://no.such.name.invalid/", wrong: "name", says: "no.such.name.invalid is not known"},
 	} {
-		e := fleet.Endpoint{Name: "x", Type: fleet.EndpointHTTP, Address: c.url, Text: c.text, Status: c.status, TLS: c.tls, Timeout: 10 * time.Second}
+		e := fleet.Endpoint{Name: "x", Type: fleet.EndpointHTTP, Address: c.url, Text: c.text, Status: c.status, TLS: c.tls, CA: c.ca, Insecure: c.insecure, Timeout: 10 * time.Second}
 		if got := ask(t.Context(), e); got.wrong != c.wrong || !strings.Contains(got.says, c.says) {
 			if c.wrong == "name" && got.wrong != "" { // without any resolver the words differ
 				continue

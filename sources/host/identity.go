@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,9 +41,28 @@ func identify(at tree.Tree, bootID string, n *notes) identity {
 		SystemUUID: strings.ToLower(uuid),
 		MachineID:  at.Word("/etc/machine-id"),
 		Model:      strings.TrimSpace(vendor + " " + product),
+		MACs:       macs(at),
 		Newest:     newestKernel(at, n),
+		Nova:       novaConf(at, n),
 	}
 	return known
+}
+
+// mostMACs is how many network cards are told of.
+const mostMACs = 16
+
+// macs are the addresses of the network cards that are devices: bridges, bonds and taps have theirs from others.
+func macs(at tree.Tree) (all []string) {
+	const folder = "/sys/class/net/"
+	names, _ := at.List(folder) // without any there is nothing to be known by
+	for _, name := range names {
+		mac := strings.ToLower(at.Word(folder + name + "/address"))
+		if at.Exists(folder+name+"/device") && len(mac) == len("52:54:00:00:00:01") && mac != "00:00:00:00:00:00" && len(all) < mostMACs {
+			all = append(all, mac)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // parseStat reads the boot time and the number of CPUs from /proc/stat.

@@ -23,7 +23,7 @@ type notes struct {
 
 // topics orders the notes. Every topic that is used is here.
 func topics() []string {
-	return []string{"load", "memory", "swap", "pressure", "identity", "temperatures", "smart", "filesystems", "units", "swaps", "kernels", "boots", "kernel"}
+	return []string{"load", "memory", "swap", "pressure", "identity", "temperatures", "smart", "filesystems", "units", "swaps", "kernels", "nova", "boots", "kernel"}
 }
 
 func newNotes() *notes { return &notes{lines: map[string]string{}} }

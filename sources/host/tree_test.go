@@ -137,3 +137,17 @@ func TestDisksWithoutDiskstats(t *testing.T) {
 		t.Errorf("got %+v, %v", facts, err)
 	}
 }
+
+// Only cards that are devices have an address of their own: bridges, bonds and taps share those of others.
+func TestMACsAreThoseOfCards(t *testing.T) {
+	t.Parallel()
+	at := plant(t, map[string]string{
+		"sys/class/net/eth0/address": "52:54:00:AA:00:01\n", "sys/class/net/eth0/device/vendor": "0x1af4",
+		"sys/class/net/eth1/address": "52:54:00:aa:00:01\n", "sys/class/net/eth1/device/vendor": "0x1af4",
+		"sys/class/net/br0/address": "52:54:00:aa:00:02\n", "sys/class/net/lo/address": "00:00:00:00:00:00\n",
+		"sys/class/net/ib0/address": "80:00:02:08:fe:80:00:00\n", "sys/class/net/ib0/device/vendor": "0x15b3",
+	})
+	if got := macs(at); len(got) != 1 || got[0] != "52:54:00:aa:00:01" {
+		t.Errorf("got %q", got)
+	}
+}

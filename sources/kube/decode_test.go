@@ -252,7 +252,24 @@ func TestOtherKindsAreReadFromProtobufAndJSON(t *testing.T) {
 				ObjectMeta: metav1.ObjectMeta{Name: "x", ResourceVersion: "77"},
 				Spec: corev1.PersistentVolumeSpec{
 					PersistentVolumeSource: corev1.PersistentVolumeSource{Local: &corev1.LocalVolumeSource{Path: "/mnt/disk"}},
-					NodeAffinity:           &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{}},
+					NodeAffinity: &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{
+						MatchExpressions: []corev1.NodeSelectorRequirement{
+							{Key: "disk", Operator: "Exists"}, {Key: "kubernetes.io/hostname", Operator: "In", Values: []string{"k8s-worker-1"}},
+						},
+					}}}},
+				},
+			},
+			&fleet.Volume{Source: testSource, Name: "x", Backing: "local", HostPath: "/mnt/disk", Pinned: true, Node: "k8s-worker-1"},
+		},
+		"local volume of either of two nodes": {
+			"persistentvolumes", &corev1.PersistentVolume{
+				ObjectMeta: metav1.ObjectMeta{Name: "x", ResourceVersion: "77"},
+				Spec: corev1.PersistentVolumeSpec{
+					PersistentVolumeSource: corev1.PersistentVolumeSource{Local: &corev1.LocalVolumeSource{Path: "/mnt/disk"}},
+					NodeAffinity: &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{
+						{MatchFields: []corev1.NodeSelectorRequirement{{Key: "metadata.name", Operator: "In", Values: []string{"a"}}}},
+						{MatchFields: []corev1.NodeSelectorRequirement{{Key: "metadata.name", Operator: "In", Values: []string{"b"}}}},
+					}}},
 				},
 			},
 			&fleet.Volume{Source: testSource, Name: "x", Backing: "local", HostPath: "/mnt/disk", Pinned: true},

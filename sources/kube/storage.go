@@ -14,12 +14,12 @@ type volume struct {
 }
 
 type volumeSpec struct {
-	Capacity pairs           `json:"capacity"`
-	Claim    reference       `json:"claimRef"`
-	Reclaim  text            `json:"persistentVolumeReclaimPolicy"`
-	Class    text            `json:"storageClassName"`
-	Affinity maybe[struct{}] `json:"nodeAffinity"`
-	Backing  backing         `json:"-"`
+	Capacity pairs     `json:"capacity"`
+	Claim    reference `json:"claimRef"`
+	Reclaim  text      `json:"persistentVolumeReclaimPolicy"`
+	Class    text      `json:"storageClassName"`
+	Affinity affinity  `json:"nodeAffinity"`
+	Backing  backing   `json:"-"`
 }
 
 type volumeStatus struct {
@@ -59,6 +59,7 @@ func (v *volume) fact(source string, in *interner) fleet.Object {
 		Backing:  v.Spec.Backing.Kind,
 		HostPath: string(v.Spec.Backing.Path),
 		Pinned:   v.Spec.Affinity.is,
+		Node:     in.of(v.Spec.Affinity.node()),
 		Bytes:    v.Spec.Capacity.of("storage"),
 		Message:  in.message(v.Status.Message),
 		Created:  v.Meta.Created.Time,
@@ -103,7 +104,7 @@ func (s *volumeSpec) unmarshal(b []byte) error {
 		case 6:
 			s.Class = r.data
 		case 9:
-			s.Affinity.is = true
+			r.fail(s.Affinity.unmarshal(r.data))
 		}
 	}
 	return r.err

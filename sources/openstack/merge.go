@@ -19,6 +19,7 @@ func (s *servers) merge(g got) {
 		s.wholeAt = time.Now()
 	}
 	s.since = g.since
+	off := false
 	for _, r := range g.rows {
 		one := r.server
 		if one.Run.Status == "DELETED" || one.Run.Status == "SOFT_DELETED" {
@@ -36,10 +37,26 @@ func (s *servers) merge(g got) {
 		if before != nil && (stateOf(before) != stateOf(one) || !before.Times.Updated.Equal(one.Times.Updated)) {
 			s.actions.changed[one.ID] = true
 		}
+		off = off || before != nil && before.Run.Status != one.Run.Status && one.Run.Status == "SHUTOFF"
 	}
 	s.byID = next
 	s.actions.forget(next)
 	s.sorted()
+	if off {
+		s.lookBelow()
+	}
+}
+
+// lookBelow asks for a look at what servers run on: one that went off may have gone with it. Each such look asks every
+// hypervisor, so it is not asked for again at once.
+func (s *servers) lookBelow() {
+	const seldom = 10 * time.Second
+	if time.Since(s.belowAt) < seldom {
+		return
+	}
+	s.belowAt = time.Now()
+	nudge(s.services)
+	nudge(s.watch.hypervisors)
 }
 
 // keep returns before when the server is as it was, and otherwise the new one with the history known so far.

@@ -35,7 +35,7 @@ const pollLimit = 30 * time.Second
 type Options struct {
 	Every       time.Duration // changed servers; 5 s
 	Full        time.Duration // the whole list of servers; 3 min
-	Services    time.Duration // 10 s
+	Services    time.Duration // 5 s
 	Hypervisors time.Duration // 1 min; a look asks each compute host for its uptime
 	Flavors     time.Duration // 1 min
 	// Rarely is for what was not allowed a moment ago; 10 min.
@@ -48,7 +48,7 @@ type Options struct {
 func (o Options) filled() Options {
 	o.Every = cmp.Or(o.Every, 5*time.Second)
 	o.Full = cmp.Or(o.Full, 3*time.Minute)
-	o.Services = cmp.Or(o.Services, 10*time.Second)
+	o.Services = cmp.Or(o.Services, 5*time.Second)
 	o.Hypervisors = cmp.Or(o.Hypervisors, time.Minute)
 	o.Flavors = cmp.Or(o.Flavors, time.Minute)
 	o.Rarely = cmp.Or(o.Rarely, 10*time.Minute)

@@ -39,6 +39,7 @@ type servers struct {
 
 	since     time.Time // changes are asked from here, by the server's clock; zero asks for the whole list
 	wholeAt   time.Time // when the whole list was got, by our clock
+	belowAt   time.Time // when a look at what servers run on was asked for, by our clock
 	mine      bool      // the token may see its own project only
 	mineUntil time.Time // then all projects are tried again
 }

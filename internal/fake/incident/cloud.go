@@ -36,6 +36,7 @@ func furnishCloud(cloud *nova.Cloud, now time.Time) error {
 	for _, f := range []nova.Flavor{
 		{Name: "k8s.worker", VCPUs: 2, RAMMiB: 3072, DiskGiB: 60, Extra: map[string]string{
 			"quota:disk_total_bytes_sec": "209715200", "quota:disk_total_iops_sec": "2500",
+			"hw:disk_bus": "virtio", "hw:cache_mode": "none", // as on the day; nova heeds neither
 		}},
 		{Name: "m1.small", VCPUs: 1, RAMMiB: 2048, DiskGiB: 20},
 		{Name: "m1.medium", VCPUs: 2, RAMMiB: 4096, DiskGiB: 40},

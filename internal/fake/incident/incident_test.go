@@ -64,7 +64,7 @@ func TestThePastOfWorkerOne(t *testing.T) {
 		}
 	}
 	// 53 recorded ones, and the start after the last of them.
-	if len(all) != 54 || counts["stop"] != 22 || counts["start"] != 22 || counts["resize"] != 8 || nobodys != 18 {
+	if len(all) != 54 || counts["stop"] != 22 || counts["start"] != 22 || counts["resize"] != 8 || nobodys != 21 {
 		t.Errorf("%d actions: %v, %d stops by nobody", len(all), counts, nobodys)
 	}
 	if all[0].Action != "start" {
