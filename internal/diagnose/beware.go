@@ -14,6 +14,7 @@ func bewares() map[string]string {
 		"NOVA-10": "a scheduler filter of one's own may read such a key; a newer nova knows more",
 		"NOVA-11": "a flavor that was made anew under its old name",
 		"NOVA-12": "people's working hours: who tests stops by day; nova purges old actions",
+		"NOVA-25": "this machine's clock, when it differs from the cloud's",
 		"NOVA-20": "a script or cron job acts under a person's name",
 		"NOVA-21": "nova purges old actions, and tells those of others to admins only",
 		"NOVA-22": "an old fault may stand although the machine runs: compare with its domain",

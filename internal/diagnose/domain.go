@@ -9,7 +9,7 @@ import (
 )
 
 func domainRules() []Rule {
-	with := []string{"NOVA-05", "NOVA-24", "K8S-01", "K8S-02", "NET-01"} // of a domain that is a hypervisor or a node
+	with := []string{"NOVA-25", "NOVA-05", "NOVA-24", "K8S-01", "K8S-02", "NET-01"} // of a domain that is a hypervisor or a node
 	return []Rule{{
 		ID: "VIRT-01", Title: "virtual machine crashed", Kind: fleet.KindDomain, Severity: fleet.Serious,
 		Source:   "libvirt: shut off (crashed) is a qemu that ended without saying so; nova shows SHUTOFF and no reason",

@@ -257,6 +257,8 @@ func aroundKind(o fleet.Object) fleet.Kind {
 		return fleet.KindBoot
 	case *fleet.Flavor:
 		return fleet.KindFlavor
+	case *fleet.ComputeService:
+		return fleet.KindCompute
 	}
 	return ""
 }
