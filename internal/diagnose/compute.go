@@ -45,7 +45,7 @@ func computeDown(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
 	}
 	verdict := Verdict{
 		State: Bad, Since: c.Updated,
-		Says: fmt.Sprintf("%s on %s is down: start is accepted there and does nothing", c.Binary, c.Host),
+		Says:    fmt.Sprintf("%s on %s is down: start is accepted there and does nothing", c.Binary, c.Host),
 		Because: []fleet.Evidence{downEvidence(c)},
 	}
 	switch {

@@ -365,6 +365,9 @@ func (s *story) reporting(silent bool, f []string) error {
 		s.hypervisors(c, "up")
 		return nil
 	}
+	change(s, o.Ref(), func(n *fleet.Node) {
+		n.Taints = slices.DeleteFunc(slices.Clone(n.Taints), func(t fleet.Taint) bool { return t.Key == "node.kubernetes.io/unreachable" })
+	})
 	s.turn(o.Ref(), fleet.NodeCondition{Type: "Ready", Status: "True", Reason: "KubeletReady", Since: s.now, Heartbeat: s.now})
 	for _, p := range s.podsOn(o.Ref()) {
 		if !p.Deleting.IsZero() {
@@ -446,6 +449,9 @@ func (s *story) judgeNode(r fleet.Ref) {
 	}
 	lost := since.Add(50 * time.Second)
 	if c, _ := s.objects[r].(*fleet.Node).Condition("Ready"); c.Status != "Unknown" {
+		change(s, r, func(n *fleet.Node) {
+			n.Taints = append(slices.Clone(n.Taints), fleet.Taint{Key: "node.kubernetes.io/unreachable", Effect: "NoExecute", Since: lost.Add(s.clocks[r.Source])})
+		})
 		s.turn(r, fleet.NodeCondition{Type: "Ready", Status: "Unknown", Reason: "NodeStatusUnknown", Message: "Kubelet stopped posting node status.", Since: lost, Heartbeat: since})
 		for _, p := range s.podsOn(r) {
 			change(s, p.Ref(), func(p *fleet.Pod) { p.Run.PodReady = fleet.Some(false) })
