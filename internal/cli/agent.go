@@ -206,7 +206,7 @@ func (s *speaker) tell(ctx context.Context, store *fleet.Store) error {
 
 // answer does what the cockpit asks for, until ctx ends. The first beat tells what it cost from the start on.
 func (s *speaker) answer(ctx context.Context, m *met) {
-	last := cost{at: m.began}
+	last := spent{cost: cost{at: m.began}}
 	for {
 		select {
 		case <-ctx.Done():
@@ -218,11 +218,9 @@ func (s *speaker) answer(ctx context.Context, m *met) {
 			case l.Wish != nil:
 				m.a.wishes.Look(l.Wish.Look)
 			case l.Ping != nil:
-				now := costNow(s)
-				if s.say(wire.Line{Beat: now.since(last, l.Ping.Now)}) != nil {
+				if s.say(wire.Line{Beat: last.till(costNow(s), l.Ping.Now)}) != nil {
 					return
 				}
-				last = now
 			}
 		}
 	}
@@ -241,11 +239,24 @@ func costNow(s *speaker) cost {
 	return cost{time.Now(), time.Duration(used.Utime.Nano() + used.Stime.Nano()), s.bytes()}
 }
 
-func (c cost) since(before cost, ping time.Time) *wire.Beat {
-	passed := max(c.at.Sub(before.at).Seconds(), 1e-3)
-	return &wire.Beat{
-		Now: c.at, Ping: ping, CPU: (c.cpu - before.cpu).Seconds() / passed, RSSBytes: rss(), BytesSec: float64(c.bytes-before.bytes) / passed,
+// spent is what it cost up to the beat before, and at which rates.
+type spent struct {
+	cost
+	told             bool
+	share, bytesASec float64
+}
+
+// least is the shortest time over which rates mean something: after a silence of the network pings come all at once.
+const least = 200 * time.Millisecond
+
+// till makes a beat of what it cost since the one before.
+func (s *spent) till(now cost, ping time.Time) *wire.Beat {
+	if passed := now.at.Sub(s.at); passed >= least || !s.told {
+		passed = max(passed, time.Millisecond)
+		s.share, s.bytesASec = (now.cpu-s.cpu).Seconds()/passed.Seconds(), float64(now.bytes-s.bytes)/passed.Seconds()
+		s.cost, s.told = now, true
 	}
+	return &wire.Beat{Now: now.at, Ping: ping, CPU: s.share, RSSBytes: rss(), BytesSec: s.bytesASec}
 }
 
 // rss is the memory that this process has, in bytes; zero when it cannot be told.
