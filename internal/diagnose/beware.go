@@ -48,6 +48,7 @@ func bewares() map[string]string {
 		"ARGO-03": "a large rollout, or an ingress that waits for its address",
 		"VIRT-01": "the next start of the domain overwrites the reason",
 		"VIRT-04": "a thin pool or a file system that was full and has room again: resume is then all it needs",
+		"VIRT-10": "a machine that is off on purpose, and still in the settings",
 		"VIRT-05": "refcount lines are what qemu prints when it opens an image that was not closed: a consequence, not a cause",
 		"SMT-01":  "a state of now, not of history: it may be gone with the heat",
 		"SMT-02":  "one error after a power loss may never grow",
