@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"strata/internal/diagnose"
 	"strata/internal/fleet"
 )
 
@@ -33,7 +34,7 @@ func readTime(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is no time: 07:18, 07:18:02, 2006-01-02 07:18 or 10m, in UTC", text)
 }
 
-// toTime goes to a time: in a log that is open, else among the events of the kernels.
+// toTime goes to a time: in a log that is open, in the timeline, else among the events of the kernels.
 func (m *Model) toTime(text string) {
 	at, err := readTime(text, m.screen.scene.now())
 	if err != nil {
@@ -45,18 +46,23 @@ func (m *Model) toTime(text string) {
 		return
 	}
 	m.over = nil
-	if i, ok := m.pane("kernel"); ok && (m.focus != i || !m.zoom) {
+	if i, ok := m.pane("kernel"); ok && m.table().line == nil && (m.focus != i || !m.zoom) {
 		m.visit(i)
 	}
 	t := m.table()
 	t.follow(&m.screen.scene)
 	best, off := -1, time.Duration(0)
 	for i := range t.ord.size() {
-		e, ok := t.ord.get(i).obj.(*fleet.KernelEvent)
-		if !ok {
+		var when time.Time
+		switch o := t.ord.get(i).obj.(type) {
+		case *fleet.KernelEvent:
+			when = o.Last
+		case *diagnose.Moment:
+			when = o.At
+		default:
 			continue
 		}
-		if d := e.Last.Sub(at).Abs(); best < 0 || d < off {
+		if d := when.Sub(at).Abs(); best < 0 || d < off {
 			best, off = i, d
 		}
 	}
@@ -66,7 +72,11 @@ func (m *Model) toTime(text string) {
 	}
 	t.moved = true
 	t.place(best)
-	m.say(plain, "the event nearest to "+stamp(at))
+	what := "event"
+	if t.line != nil {
+		what = "moment"
+	}
+	m.say(plain, "the "+what+" nearest to "+stamp(at))
 	m.look()
 }
 

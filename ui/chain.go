@@ -36,8 +36,17 @@ func chainPage(r fleet.Ref) *pager {
 		lines: func(m *Model, w int) []line {
 			c := &m.screen.scene
 			var out []line
+			var sick *fleet.Finding
+			if o, ok := c.s.Get(r); ok {
+				sick, _ = c.cause(o)
+			}
+			inside := sick == nil
 			for _, s := range diagnose.Chain(c.s, r) {
-				out = append(out, link(c, s))
+				out = append(out, link(c, s, sick))
+				inside = inside || s.Ref == sick.About
+			}
+			if !inside {
+				out = append(out, line{}, says(bold, "The cause lies elsewhere"), link(c, diagnose.Step{Ref: sick.About}, sick))
 			}
 			above := diagnose.Above(c.s, r)
 			if len(above) == 0 {
@@ -49,16 +58,21 @@ func chainPage(r fleet.Ref) *pager {
 					out = append(out, says(dim, "  "+c.t.or("…", "...")+itoa(len(above)-i)+" more"))
 					break
 				}
-				_, known := c.s.Get(l.From)
-				out = append(out, link(c, diagnose.Step{Ref: l.From, Depth: 1, How: l.How, Sure: l.Sure, Known: known}))
+				out = append(out, link(c, diagnose.Step{Ref: l.From, Depth: 1, How: l.How, Sure: l.Sure}, sick))
 			}
 			return out
 		},
 	}
 }
 
-// link is a line of a chain: the object, its state, what ties it to the one above, what is found about it.
-func link(c *scene, s diagnose.Step) line {
+// link is a line of a chain: the object, its state, what ties it to the one above, what is found about it. The one that the
+// cause sits on is marked.
+func link(c *scene, s diagnose.Step, sick *fleet.Finding) line {
+	cause := sick != nil && s.Ref == sick.About
+	mark, style := "  ", plain
+	if cause {
+		mark, style = c.t.or("▶ ", "> "), c.t.state(sick.Severity.State())
+	}
 	indent := strings.Repeat("  ", max(0, s.Depth-1))
 	if s.Depth > 0 {
 		indent += c.t.or("└ ", "` ")
@@ -68,12 +82,16 @@ func link(c *scene, s diagnose.Step) line {
 		name, h = fleet.NameOf(o), o.Health()
 	}
 	l := line{ref: s.Ref, cells: []cell{
-		{fit(indent+clean(name), 36, false) + " ", plain},
+		{mark + fit(indent+clean(name), 34, false) + " ", style},
 		{fit(string(s.Ref.Kind), 11, false), dim},
 		{c.t.glyph(h.State) + " " + fit(clean(h.Word), 24, false) + " ", c.t.state(h.State)},
 	}}
 	if s.How != "" {
 		l.cells = append(l.cells, cell{"by " + s.How + " ", dim})
+	}
+	if cause {
+		l.cells = append(l.cells, cell{c.t.or("← ", "< ") + "the cause: ", bold}, cell{sick.Says, c.t.state(sick.Severity.State())})
+		return l
 	}
 	for f := range c.s.FindingsOn(s.Ref) {
 		if f.Shown && f.Severity > fleet.Info {

@@ -24,7 +24,7 @@ func detailPage(r fleet.Ref) *pager {
 			out := []line{{cells: []cell{{c.t.glyph(h.State) + " " + h.Word, c.t.state(h.State)}, {"   seen " + age(c.s.SeenAt(r), c.now()) + " ago by " + r.Source, dim}}}}
 			out = append(out, foundOn(c, r)...)
 			if s, ok := o.(*fleet.Server); ok {
-				out = append(out, history(s)...)
+				out = append(append(out, serverStrip(c, s, w)...), history(s)...)
 			}
 			out = append(out, describe(m, o)...)
 			out = append(out, eventsOn(c, r)...)

@@ -157,6 +157,9 @@ func (m *Model) framed(c *scene, b box, many bool) []string {
 	if focused && many {
 		name = c.t.or("▸ ", "> ") + name
 	}
+	if t.line != nil {
+		name += t.line.title(c)
+	}
 	if len(t.filter.words) > 0 {
 		name += " /" + clean(t.filter.text) + " (" + strconv.Itoa(t.ord.size()) + ")"
 	}
@@ -167,7 +170,9 @@ func (m *Model) framed(c *scene, b box, many bool) []string {
 	says, ink := t.origin(c)
 	lines := []string{rule(c.t, b.w, edge, corners[0], corners[1], name, edge, t.count(c), dim)}
 	side := (&pen{t: c.t}).put(edge, c.t.or("│", "|")).String()
-	for _, l := range t.draw(c, b.w-2, b.h-2, focused, true, many) {
+	above := t.strips(c, b.w-2, b.h-2)
+	t.head = len(above)
+	for _, l := range append(above, t.draw(c, b.w-2, b.h-2-len(above), focused, true, many)...) {
 		lines = append(lines, side+l+side)
 	}
 	return append(lines, rule(c.t, b.w, edge, corners[2], corners[3], "", plain, says, ink))
@@ -179,6 +184,9 @@ func (t *table) count(c *scene) string {
 	for i := range c.s.Parts {
 		p := &c.s.Parts[i]
 		seen = seen || t.view.covers(p) && !p.At.IsZero()
+	}
+	if t.line != nil {
+		return t.line.count()
 	}
 	if t.view.count == nil || !seen {
 		return ""
@@ -260,7 +268,11 @@ func (m *Model) footer(c *scene, w int) (lines []string) {
 		return lines[:min(len(lines), footerLines)]
 	case len(m.over) > 0: // their keys stand in their border
 	default:
-		for _, b := range m.hints {
+		hints := m.hints
+		if m.table().line != nil {
+			hints = append([][2]string{{"+ -", "less or more time"}, {"t", "this chain, or all"}}, hints...)
+		}
+		for _, b := range hints {
 			if b[0] == "m" && m.mode().Closed != "" {
 				continue
 			}

@@ -157,7 +157,12 @@ func (m *Model) root(c *scene, w int) string {
 	case found:
 		style := c.t.state(f.Severity.State())
 		p.put(style, " "+c.t.glyph(f.Severity.State())+" ")
-		p.put(style, fit(clean(f.Says), room-p.n, false))
+		text, hint := clean(f.Says), "  5 enter: why, and what to do"
+		if p.n+width(text)+len(hint) <= room {
+			p.put(style, text).put(dim, hint)
+		} else {
+			p.put(style, fit(text, room-p.n, false))
+		}
 	case answered == 0:
 		p.put(dim, fit(" "+c.t.glyph(fleet.StateUnknown)+" waiting for the first answers", room, false))
 	case failing(c) > 0:

@@ -5,6 +5,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"strata/internal/diagnose"
 	"strata/internal/fleet"
 )
 
@@ -38,8 +39,11 @@ func bindings() []binding {
 	return []binding{
 		{keys: []string{"?"}, help: "this help, with every key and why it may be disabled", hint: "help", do: func(m *Model) tea.Cmd { m.open(helpPage()); return nil }},
 		{keys: []string{"enter"}, help: "deeper: the object's layer below, a finding's card; details where there is nothing below", hint: "deeper", why: needRow, do: (*Model).deeper},
-		{keys: []string{"d"}, help: "details: everything known, for servers with nova's action history", hint: "details", why: needObject, do: page(detailPage)},
+		{keys: []string{"d"}, help: "details: everything known, for servers with nova's action history", hint: "details", why: needObject, do: (*Model).details},
 		{keys: []string{"x"}, help: "chain: what it stands on, layer by layer, and what stands on it", hint: "chain", why: needObject, do: page(chainPage)},
+		{keys: []string{"t"}, help: "timeline of its chain; in the timeline: of that row's chain, and again of everything", why: needTimed, do: (*Model).timeline},
+		{keys: []string{"+", "="}, help: "in the timeline: less of the time, around the row, or until now from the first", why: needTimeline, do: zoomed(1)},
+		{keys: []string{"-"}, help: "in the timeline: more of the time", why: needTimeline, do: zoomed(-1)},
 		{keys: []string{"l"}, help: "the pod's log, as it grows; p shows that of the container before, tab the next container's", why: needPod, do: (*Model).logs},
 		{keys: []string{"a"}, help: "watch a machine of :agents that is not connected over ssh, for this session", why: needKnown, do: (*Model).connect},
 		{keys: []string{"m"}, help: "actions on the row, or on all marked rows", hint: "actions", why: needHands, do: (*Model).actions},
@@ -149,6 +153,23 @@ func needHands(m *Model) string {
 	return needObject(m)
 }
 
+// needTimed: in a timeline t always works; else a row is needed to show that of.
+func needTimed(m *Model) string {
+	if m.table().line != nil {
+		return ""
+	}
+	return needObject(m)
+}
+
+// details opens all that is known of the object under the cursor, or of what tells of a moment.
+func (m *Model) details() tea.Cmd {
+	if o, ok := m.table().at.(*diagnose.Moment); ok {
+		m.tells(o)
+		return nil
+	}
+	return page(detailPage)(m)
+}
+
 // page opens a page about the object under the cursor.
 func page(of func(fleet.Ref) *pager) func(*Model) tea.Cmd {
 	return func(m *Model) tea.Cmd {
@@ -168,6 +189,8 @@ func copied(o fleet.Object) string {
 		return o.part.Err + "\n" + o.part.Fix
 	case *fleet.Sensor:
 		return fleet.NameOf(o)
+	case *diagnose.Moment:
+		return stamp(o.At) + " " + o.About().String() + " " + o.Says()
 	}
 	return o.Ref().Name
 }
@@ -204,7 +227,7 @@ func (m *Model) turn(by int) {
 func (m *Model) rows() int {
 	for _, b := range m.screen.boxes {
 		if b.pane == m.focus {
-			return max(1, b.h-4)
+			return max(1, b.h-4-m.panes[b.pane].head)
 		}
 	}
 	return 1
@@ -225,6 +248,14 @@ func (m *Model) deeper() tea.Cmd {
 		return nil
 	case *fleet.KernelEvent:
 		m.open(kernelPage(o.Ref()))
+		return nil
+	case *diagnose.Moment:
+		for _, r := range []fleet.Ref{o.About(), o.Machine(), o.Of.Ref()} {
+			if m.jump(r) {
+				return nil
+			}
+		}
+		m.tells(o)
 		return nil
 	}
 	for _, r := range under(&m.screen.scene, at) {
@@ -296,7 +327,7 @@ func (m *Model) refresh() tea.Cmd {
 	asked := map[string]bool{}
 	for i := range m.screen.scene.s.Parts {
 		p := &m.screen.scene.s.Parts[i]
-		if m.table().view.covers(p) && !asked[p.Source] && m.o.Refresh != nil {
+		if (m.table().view.covers(p) || m.table().line != nil) && !asked[p.Source] && m.o.Refresh != nil {
 			asked[p.Source] = true
 			m.o.Refresh(p.Source)
 		}
@@ -333,7 +364,7 @@ func (m *Model) mouse(msg tea.MouseMsg) {
 				return
 			}
 			m.focus = b.pane
-			if y >= 2 && y < b.h-1 && t.top+y-2 < t.ord.size() {
+			if y -= t.head; y >= 2 && y < b.h-1-t.head && t.top+y-2 < t.ord.size() {
 				t.move(t.top + y - 2 - t.cursor)
 			}
 			m.look()

@@ -3,13 +3,16 @@ package ui
 import (
 	"strings"
 
+	tea "charm.land/bubbletea/v2"
+
 	"strata/internal/fleet"
 )
 
-// line is a line of a page or dialog. One with a ref can be gone to.
+// line is a line of a page or dialog. One with a ref can be gone to, one with a do picked.
 type line struct {
 	cells []cell
 	ref   fleet.Ref
+	do    func(*Model) tea.Cmd
 }
 
 func says(i ink, text string) line { return line{cells: []cell{{text, i}}} }

@@ -10,6 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"strata/actions"
+	"strata/internal/diagnose"
 	"strata/internal/fleet"
 )
 
@@ -66,6 +67,7 @@ type screen struct {
 	dirty  bool
 	pause  time.Duration // before the next snapshot is taken
 	wished wished
+	rules  map[string]*diagnose.Rule
 	body   []string // the lines between header and footer, while only the clock moves
 }
 
@@ -75,6 +77,7 @@ type place struct {
 	zoom   bool
 	at     fleet.Ref
 	filter filter
+	span   spanned // of the timeline
 }
 
 // said is the last thing the cockpit told its reader.
@@ -108,6 +111,10 @@ func New(ctx context.Context, o Options) *Model {
 		if b.hint != "" {
 			m.hints = append(m.hints, [2]string{b.show(&m.o.Theme), b.hint})
 		}
+	}
+	m.screen.rules = map[string]*diagnose.Rule{}
+	for _, r := range diagnose.Rules() {
+		m.screen.rules[r.ID] = &r
 	}
 	m.screen.w, m.screen.h, m.screen.dirty = 80, 24, true
 	m.show(o.Store.Snapshot())
@@ -215,7 +222,11 @@ func (m *Model) show(s *fleet.Snapshot) {
 			stale[scopeOf{p.Source, p.Kind}] = true
 		}
 	}
-	m.screen.scene = scene{s: s, t: &m.o.Theme, running: m.runs.now, stale: stale}
+	causes := m.screen.scene.causes
+	if causes == nil || !s.Same(m.screen.scene.s) {
+		causes = diagnose.NewCauses(s)
+	}
+	m.screen.scene = scene{s: s, t: &m.o.Theme, running: m.runs.now, stale: stale, causes: causes, rules: m.screen.rules}
 	m.expire(s.At)
 }
 
@@ -267,8 +278,18 @@ func (m *Model) say(i ink, text string) {
 
 // look tells the sources what is being looked at, so that they know it deeper.
 func (m *Model) look() {
-	if at := m.table().at; at != nil && m.o.Look != nil {
-		m.o.Look(at.Ref())
+	t := m.table()
+	if t.at == nil && t.line == nil || m.o.Look == nil {
+		return
+	}
+	r, ok := t.subject()
+	switch {
+	case t.line != nil && t.line.about != (fleet.Ref{}):
+		m.o.Look(t.line.about)
+	case ok:
+		m.o.Look(r)
+	case t.at != nil:
+		m.o.Look(t.at.Ref())
 	}
 }
 
@@ -277,6 +298,9 @@ func (m *Model) visit(focus int) {
 	here := place{focus: m.focus, zoom: m.zoom, filter: m.table().filter}
 	if at := m.table().at; at != nil {
 		here.at = at.Ref()
+	}
+	if l := m.table().line; l != nil {
+		here.span = l.spanned
 	}
 	if n := len(m.back); n == 0 || m.back[n-1].focus != here.focus || m.back[n-1].zoom != here.zoom || m.back[n-1].at != here.at {
 		m.back = append(m.back, here)
@@ -290,6 +314,9 @@ func (m *Model) leave() bool {
 		p := m.back[n-1]
 		m.focus, m.zoom, m.back = p.focus, p.zoom, m.back[:n-1]
 		t := m.table()
+		if t.line != nil {
+			t.look(&m.screen.scene, p.span)
+		}
 		t.follow(&m.screen.scene)
 		if t.filter.text != p.filter.text {
 			t.setFilter(p.filter)

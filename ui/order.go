@@ -38,6 +38,7 @@ type order struct {
 	hay     func(fleet.Object) string            // makes the hay of one more row, once those of all were made
 	bare    int                                  // rows without hay, about
 	seen    *fleet.Snapshot
+	listed  []fleet.Object // what list gave last
 }
 
 // size is how many rows are kept.
@@ -90,8 +91,8 @@ func (o *order) rekey(r *row, state fleet.State) {
 // find returns where an object stands among the rows that are kept.
 func (o *order) find(obj fleet.Object) (int, bool) {
 	if o.list != nil {
-		for i := range o.size() {
-			if o.get(i).obj.Ref() == obj.Ref() {
+		for i, want := 0, obj.Ref(); i < o.size(); i++ {
+			if x := o.get(i).obj; x == obj || x.Ref() == want {
 				return i, true
 			}
 		}
@@ -119,10 +120,14 @@ func (o *order) place(r *row) int {
 func (o *order) rebuild(s *fleet.Snapshot) {
 	o.all, o.seen = o.all[:0], s
 	if o.list != nil {
-		for i, obj := range o.list(s) {
-			o.all = append(o.all, row{obj: obj, num: float64(i)})
+		for i, obj := range o.listed {
+			r := row{obj: obj, num: float64(i)}
+			if o.key != nil {
+				o.rekey(&r, fleet.StateUnknown)
+			}
+			o.all = append(o.all, r)
 		}
-		o.sift()
+		o.sort(o.key == nil)
 		return
 	}
 	most := 0
@@ -160,7 +165,7 @@ func (o *order) resort() {
 }
 
 func (o *order) sort(inOrder bool) {
-	if !inOrder || !o.classify() {
+	if !inOrder || o.list == nil && !o.classify() {
 		o.sortAll()
 	} else if o.reverse {
 		slices.Reverse(o.all)
@@ -171,10 +176,8 @@ func (o *order) sort(inOrder bool) {
 // turn reverses the order.
 func (o *order) turn() {
 	o.reverse = !o.reverse
-	if o.list == nil {
-		slices.Reverse(o.all)
-		o.sift()
-	}
+	slices.Reverse(o.all)
+	o.sift()
 }
 
 // sift finds the rows that are kept.
@@ -190,7 +193,7 @@ func (o *order) narrow() { o.kept = passing(o.all, o.kept, o.keep) }
 // release forgets the rows but keeps their room.
 func (o *order) release() {
 	clear(o.all)
-	o.all, o.kept, o.seen = o.all[:0], nil, nil
+	o.all, o.kept, o.seen, o.listed = o.all[:0], nil, nil, nil
 }
 
 // swarm is how many changes at once are dealt with faster by starting over.
@@ -200,6 +203,14 @@ const swarm = 500
 func (o *order) follow(s *fleet.Snapshot, changed func(old, next fleet.Object)) {
 	if o.seen == s {
 		return
+	}
+	if o.list != nil {
+		rows := o.list(s)
+		if o.seen != nil && len(rows) > 0 && fleet.Shared(rows, o.listed) {
+			o.seen = s
+			return
+		}
+		o.listed = rows
 	}
 	if o.seen == nil || s.Seq < o.seen.Seq || o.list != nil {
 		o.rebuild(s)

@@ -55,27 +55,25 @@ type pager struct {
 	follows *follow               // the log it wants read
 	reads   fleet.Ref             // the object whose manifest it wants read
 	own
-	top     int
-	cursor  int // the line picked, before wrapping
-	height  int
-	targets []fleet.Ref
-	from    []int // which line each drawn one came from
+	top    int
+	cursor int // the line picked, before wrapping
+	height int
+	picks  []line // before wrapping
+	from   []int  // which line each drawn one came from
 }
 
 // own is what a page has of keys of its own.
 type own struct {
-	keys func(m *Model, k string) bool       // reports whether the key was one of them
-	hint string                              // for the footer
-	seek func(m *Model, at time.Time) string // goes to a time and says where it is
+	keys func(m *Model, k string) bool            // reports whether the key was one of them
+	does func(m *Model, k string) (tea.Cmd, bool) // the same of a page on which keys begin something
+	hint string                                   // for the footer
+	seek func(m *Model, at time.Time) string      // goes to a time and says where it is
 }
 
 func (p *pager) draw(m *Model, w, h int) []string {
 	t := &m.o.Theme
 	lines := p.lines(m, w-4)
-	p.targets = p.targets[:0]
-	for _, l := range lines {
-		p.targets = append(p.targets, l.ref)
-	}
+	p.picks = append(p.picks[:0], lines...)
 	p.cursor = max(0, min(p.cursor, len(lines)-1))
 	lines, p.from = wrapAll(lines, w-4)
 	p.height = max(1, h-2)
@@ -98,12 +96,15 @@ func (p *pager) draw(m *Model, w, h int) []string {
 }
 
 func (p *pager) foot(t *Theme) string {
-	foot := "esc back  " + t.or("↑↓", "up/down") + " scroll"
+	foot := "esc back"
+	if !p.pick {
+		foot += "  " + t.or("↑↓", "up/down") + " scroll"
+	}
 	if p.copies != nil {
 		foot += "  c copy"
 	}
 	if p.pick {
-		foot += "  enter go there"
+		foot += "  enter go"
 	}
 	if p.hint != "" {
 		foot += "  " + p.hint
@@ -111,14 +112,14 @@ func (p *pager) foot(t *Theme) string {
 	if p.flip != nil {
 		foot += "  y JSON or YAML"
 	} else if p.about != (fleet.Ref{}) {
-		foot += "  d details  x chain  y raw  m actions"
+		foot += "  d details  x chain  t time  y raw  m actions"
 	}
 	return foot
 }
 
 func (p *pager) scroll(by int) {
 	if p.pick {
-		p.cursor = max(0, min(p.cursor+by, len(p.targets)-1))
+		p.cursor = max(0, min(p.cursor+by, len(p.picks)-1))
 		return
 	}
 	last := max(0, len(p.from)-p.height)
@@ -142,6 +143,11 @@ func (p *pager) key(m *Model, k string) tea.Cmd {
 		p.tail = p.follows != nil
 		return nil
 	}
+	if p.does != nil {
+		if cmd, own := p.does(m, k); own {
+			return cmd
+		}
+	}
 	switch k {
 	case "esc", "q":
 		m.close()
@@ -162,9 +168,8 @@ func (p *pager) key(m *Model, k string) tea.Cmd {
 			return m.copy(p.copies(m))
 		}
 	case "enter":
-		if p.pick && p.cursor < len(p.targets) && p.targets[p.cursor] != (fleet.Ref{}) && m.jump(p.targets[p.cursor]) {
-			m.over = nil
-			m.look()
+		if p.pick && p.cursor < len(p.picks) {
+			return m.picked(p.picks[p.cursor])
 		}
 	case "y":
 		if p.flip != nil {
@@ -174,6 +179,25 @@ func (p *pager) key(m *Model, k string) tea.Cmd {
 		return p.other(m, k)
 	default:
 		return p.other(m, k)
+	}
+	return nil
+}
+
+// picked does what a line is for: its own doing, or to go to its object; where no pane has that, to show what is known of it.
+func (m *Model) picked(l line) tea.Cmd {
+	switch {
+	case l.do != nil:
+		return l.do(m)
+	case l.ref == (fleet.Ref{}):
+	case m.jump(l.ref):
+		m.over = nil
+		m.look()
+	default:
+		if _, ok := m.screen.scene.s.Get(l.ref); ok {
+			m.open(detailPage(l.ref))
+		} else {
+			m.say(warnInk, "nothing watches "+clean(l.ref.String())+" here: it is only known by name")
+		}
 	}
 	return nil
 }
@@ -203,6 +227,8 @@ func (p *pager) other(m *Model, k string) tea.Cmd {
 		m.open(detailPage(p.about))
 	case "x":
 		m.open(chainPage(p.about))
+	case "t":
+		m.timelineOf(p.about)
 	case "l":
 		if p.about.Kind == fleet.KindPod {
 			m.open(logPage(p.about))

@@ -3,7 +3,6 @@ package ui
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -115,69 +114,6 @@ func raw(m *Model, r fleet.Ref, asYAML bool) string {
 		return "writing it out: " + err.Error()
 	}
 	return string(b)
-}
-
-// cardPage is a finding's card: verdict, evidence on one clock, what is missing, what to do.
-func cardPage(key string) *pager {
-	return &pager{
-		pick:  true,
-		about: aboutOf(key),
-		title: func(*Model) string { return "Finding" },
-		lines: func(m *Model, _ int) []line {
-			c := &m.screen.scene
-			for i := range c.s.Findings {
-				if f := &c.s.Findings[i]; f.Key() == key {
-					return card(c, f)
-				}
-			}
-			return []line{says(okInk, "this finding has cleared")}
-		},
-	}
-}
-
-func card(c *scene, f *fleet.Finding) []line {
-	style := c.t.state(f.Severity.State())
-	out := []line{says(style, f.Says)}
-	out = append(out, line{cells: []cell{{"about  ", dim}, {f.About.String(), accent}}, ref: f.About},
-		says(dim, fmt.Sprintf("%s, confidence %s, since %s (%s), rule %s", f.Severity, f.Confidence, stamp(f.Since), age(f.Since, c.now()), f.Rule)))
-	if len(f.Because) > 0 {
-		out = append(out, line{}, says(bold, "Evidence"))
-	}
-	for _, e := range f.Because {
-		when := ""
-		if !e.At.IsZero() {
-			when = stamp(e.At) + "  "
-		}
-		out = append(out, line{cells: []cell{{"  " + when, dim}, {e.Says, plain}, {"   " + e.Where, dim}}, ref: e.Ref})
-	}
-	if len(f.Missing) > 0 {
-		out = append(out, line{}, says(bold, "What could not be seen"))
-		for _, s := range f.Missing {
-			out = append(out, says(plain, "  "+s))
-		}
-	}
-	var effects []line
-	for i := range c.s.Findings {
-		if e := &c.s.Findings[i]; e.Under == f.Key() {
-			effects = append(effects, line{cells: []cell{{"  " + c.t.glyph(e.Severity.State()) + " ", c.t.state(e.Severity.State())}, {e.Says, plain}}, ref: e.About})
-		}
-	}
-	if len(effects) > 0 {
-		out = append(append(out, line{}, says(bold, "Explains")), effects...)
-	}
-	if len(f.Remedies) > 0 {
-		out = append(out, line{}, says(bold, "Remedies"), says(plain, "  "+strings.Join(f.Remedies, ", ")+"  (m)"))
-	}
-	return out
-}
-
-// aboutOf is the object that a finding's key names.
-func aboutOf(key string) fleet.Ref {
-	part := strings.SplitN(key, "|", 4)
-	if len(part) < 4 {
-		return fleet.Ref{}
-	}
-	return fleet.Ref{Kind: fleet.Kind(part[1]), Source: part[2], Name: part[3]}
 }
 
 // called is what an operator calls an object.

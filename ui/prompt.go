@@ -175,6 +175,9 @@ func (m *Model) command(line string) tea.Cmd {
 	}
 	if i, ok := m.pane(name); ok {
 		m.visit(i)
+		if t := m.table(); t.line != nil {
+			t.look(&m.screen.scene, spanned{in: t.line.in})
+		}
 		m.table().setFilter(parseFilter(rest))
 		m.look()
 		return nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"strata/actions"
+	"strata/internal/diagnose"
 	"strata/internal/fleet"
 )
 
@@ -15,6 +16,8 @@ type scene struct {
 	t       *Theme
 	running map[fleet.Ref]actions.Progress
 	stale   map[scopeOf]bool
+	causes  *diagnose.Causes // nil where nobody looks at rows
+	rules   map[string]*diagnose.Rule
 }
 
 // scopeOf is the grain at which rows go stale together.
@@ -86,8 +89,10 @@ type table struct {
 	moved   bool         // the reader put the cursor where it is; else it stays on the worst row
 	at      fleet.Object // the object under the cursor
 	top     int
+	head    int // lines drawn above its header
 	changed map[fleet.Ref]change
-	c       *scene // for the filter, whose columns need one
+	c       *scene    // for the filter, whose columns need one
+	line    *timeline // of a table of moments
 }
 
 // change is an object as it was before it changed, and when that was.
@@ -99,6 +104,10 @@ type change struct {
 func newTable(v *view, scratch *[]row) *table {
 	t := &table{view: v, sort: -1, marks: map[fleet.Ref]bool{}, changed: map[fleet.Ref]change{}}
 	t.ord.kinds, t.ord.list, t.ord.scratch = v.kinds, v.list, scratch
+	if t.shows(diagnose.KindMoment) {
+		t.line = new(timeline)
+		t.ord.list = t.line.rows
+	}
 	t.reorder()
 	return t
 }
@@ -113,6 +122,8 @@ func (t *table) reorder() {
 	t.ord.key = func(o fleet.Object, _ fleet.State) sortKey { return key(o) }
 	if t.ord.list == nil {
 		t.ord.resort()
+	} else {
+		t.ord.seen = nil
 	}
 }
 
@@ -224,7 +235,7 @@ func (t *table) follow(c *scene) {
 		t.ord.sift()
 	}
 	maps.DeleteFunc(t.changed, func(_ fleet.Ref, ch change) bool { return now.Sub(ch.at) >= flashFor })
-	if t.at != nil && t.moved {
+	if t.at != nil && t.moved && (t.cursor >= t.ord.size() || t.ord.get(t.cursor).obj != t.at) {
 		now, ok := c.s.Get(t.at.Ref())
 		if !ok {
 			now = t.at
@@ -241,6 +252,9 @@ func (t *table) follow(c *scene) {
 func (t *table) hide(now time.Time) {
 	if t.ord.seen != nil && now.Sub(t.ord.seen.At) > keepHidden {
 		t.ord.release()
+		if t.line != nil {
+			t.line.forget()
+		}
 	}
 }
 
@@ -274,24 +288,45 @@ func (t *table) selected() (refs []fleet.Ref) {
 	for r := range t.marks {
 		if _, ok := t.c.s.Get(r); ok {
 			refs = append(refs, r)
+		} else if about, ok := t.listed(r); ok {
+			refs = append(refs, about)
 		} else {
 			delete(t.marks, r)
 		}
 	}
 	slices.SortFunc(refs, fleet.Ref.Compare)
+	refs = slices.Compact(refs)
 	if r, ok := t.subject(); ok && len(refs) == 0 {
 		refs = append(refs, r)
 	}
 	return refs
 }
 
-// subject is the object that the row under the cursor is about: of a finding what it was found on.
-func (t *table) subject() (fleet.Ref, bool) {
-	switch o := t.at.(type) {
+// listed is the object that a row is about that is itself none of the snapshot's.
+func (t *table) listed(r fleet.Ref) (about fleet.Ref, ok bool) {
+	if t.ord.list == nil {
+		return fleet.Ref{}, false
+	}
+	for i := range t.ord.all {
+		if o := t.ord.all[i].obj; o.Ref() == r {
+			return subject(o)
+		}
+	}
+	return fleet.Ref{}, false
+}
+
+// subject is the object that the row under the cursor is about.
+func (t *table) subject() (fleet.Ref, bool) { return subject(t.at) }
+
+// subject is the object that a row is about: of a finding what it was found on, of a moment what it happened to.
+func subject(row fleet.Object) (fleet.Ref, bool) {
+	switch o := row.(type) {
 	case nil, scopeRow:
 		return fleet.Ref{}, false
 	case *fleet.Finding:
 		return o.About, true
+	case *diagnose.Moment:
+		return o.About(), o.About() != fleet.Ref{}
 	default:
 		return o.Ref(), true
 	}

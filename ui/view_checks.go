@@ -16,6 +16,7 @@ func checksView() *view {
 		columns: []column{
 			{title: "endpoint", width: 12, grow: 2, search: true, middle: true, cell: of(func(_ *scene, k *fleet.Check) cell { return cell{k.Endpoint.Name, plain} }), key: text(func(k *fleet.Check) string { return k.Endpoint.Name })},
 			{title: "state", width: 13, search: true, flash: true, cell: health},
+			{title: "because", width: 16, grow: 2, drop: 3, idle: true, cell: because},
 			{title: "since", width: 6, right: true, drop: 1, cell: of(func(c *scene, k *fleet.Check) cell { return cell{coarse(k.Since, c.now()), dim} })},
 			{title: "took", width: 7, right: true, drop: 2, cell: of(func(_ *scene, k *fleet.Check) cell { return cell{took(k.Latency), dim} }), key: number(func(k *fleet.Check) float64 { return -float64(k.Latency.V) })},
 			{title: "from", width: 10, grow: 1, drop: 3, search: true, middle: true, cell: of(func(_ *scene, k *fleet.Check) cell { return cell{k.Host, plain} }), key: text(func(k *fleet.Check) string { return k.Host })},

@@ -17,6 +17,7 @@ func hostsView() *view {
 		columns: []column{
 			{title: "host", width: 14, grow: 2, search: true, cell: host(func(_ *scene, h *fleet.Host) cell { return cell{h.Name, plain} }), key: text(func(h *fleet.Host) string { return h.Name })},
 			{title: "state", width: 12, grow: 1, search: true, flash: true, cell: health},
+			{title: "because", width: 16, grow: 2, drop: 3, idle: true, cell: because},
 			{title: "load", width: 5, right: true, drop: 5, cell: host(hostLoad), key: number(func(h *fleet.Host) float64 { return -h.Load[0] })},
 			{title: "cpu", width: 5, right: true, drop: 8, cell: host(func(_ *scene, h *fleet.Host) cell { return cell{percent(h.Busy), dim} }), key: number(func(h *fleet.Host) float64 { return -h.Busy.Or(0) })},
 			{title: "mem free", width: 8, right: true, cell: host(hostFree), key: number(func(h *fleet.Host) float64 { return float64(h.Memory.Available.Or(0)) })},

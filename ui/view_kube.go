@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"strata/internal/diagnose"
 	"strata/internal/fleet"
 )
 
@@ -80,20 +81,16 @@ func workName(_ *scene, o fleet.Object) cell {
 	return cell{}
 }
 
-// because names trouble in the layer below, which is where to look first.
+// because is the worst cause of trouble in what an object stands on, which is where to look first; where nothing is found
+// yet, what is not well there, or what its own system says.
 func because(c *scene, o fleet.Object) cell {
-	arrow := c.t.or("← ", "< ")
+	if f, ok := c.cause(o); ok {
+		return badge(c, f, o.Ref())
+	}
 	for _, r := range under(c, o) {
 		if b, ok := c.s.Get(r); ok {
 			if h := b.Health(); h.State == fleet.StateBad || h.State == fleet.StateWarn {
-				return cell{arrow + fleet.NameOf(b) + " " + h.Word, c.t.state(h.State)}
-			}
-		}
-	}
-	for f := range c.s.FindingsOn(o.Ref()) {
-		if f.Shown && f.Under != "" {
-			if b, ok := c.s.Get(aboutOf(f.Under)); ok {
-				return cell{arrow + fleet.NameOf(b) + " " + b.Health().Word, c.t.state(b.Health().State)}
+				return cell{c.t.or("← ", "< ") + fleet.NameOf(b) + " " + h.Word, c.t.state(h.State)}
 			}
 		}
 	}
@@ -110,6 +107,28 @@ func because(c *scene, o fleet.Object) cell {
 		}
 	}
 	return cell{}
+}
+
+// cause is the finding to look at first for what is wrong with an object or below it.
+func (c *scene) cause(o fleet.Object) (*fleet.Finding, bool) {
+	if c.causes == nil {
+		return nil, false
+	}
+	return c.causes.Of(o)
+}
+
+// badgeName is how much of a name a badge shows: what is wrong must have room behind it.
+const badgeName = 14
+
+// badge is a finding in a row of something that stands on what it is about: how bad, what, in a word or two.
+func badge(c *scene, f *fleet.Finding, row fleet.Ref) cell {
+	state := f.Severity.State()
+	name, wrong := diagnose.Short(c.s, c.rules, f)
+	says := c.t.glyph(state) + " "
+	if f.About != row {
+		says += strings.TrimRight(fitMiddle(clean(name), min(width(name), badgeName)), " ") + " "
+	}
+	return cell{says + wrong, c.t.state(state)}
 }
 
 func podReady(_ *scene, o fleet.Object) cell {
@@ -203,6 +222,7 @@ func volumesView() *view {
 			{title: "phase", width: 9, search: true, flash: true, cell: health},
 			{title: "kind", width: 4, drop: 4, search: true, cell: func(_ *scene, o fleet.Object) cell { return cell{string(o.Ref().Kind), dim} }},
 			{title: "size", width: 7, right: true, drop: 3, cell: volumeSize},
+			{title: "because", width: 16, grow: 2, drop: 3, idle: true, cell: because},
 			{title: "bound to", width: 20, grow: 1, drop: 2, search: true, cell: volumeBound},
 			{title: "backing", width: 26, grow: 1, drop: 5, search: true, cell: volumeBacking},
 		},

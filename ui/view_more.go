@@ -48,23 +48,7 @@ func explains(c *scene, o fleet.Object) cell {
 	if !ok {
 		return cell{}
 	}
-	under := map[string][]string{}
-	for i := range c.s.Findings {
-		if e := &c.s.Findings[i]; e.Shown && e.Under != "" {
-			under[e.Under] = append(under[e.Under], e.Key())
-		}
-	}
-	n, seen := 0, map[string]bool{}
-	for todo := []string{f.Key()}; len(todo) > 0; todo = todo[1:] {
-		for _, key := range under[todo[0]] {
-			if !seen[key] {
-				seen[key] = true
-				n++
-				todo = append(todo, key)
-			}
-		}
-	}
-	return cell{positive(n), dim}
+	return cell{positive(len(followers(c.s, f, true))), dim}
 }
 
 func auditView() *view {
@@ -157,6 +141,6 @@ func views() []*view {
 		podsView(), nodesView(), volumesView(), servicesView(), sourcesView(), agentsView(),
 		unitsView(), swapView(),
 		flavorsView(), vmsView(),
-		workloadsView(), appsView(), kernelView(), dmesgView(), checksView(), bootsView(), alertsView(),
+		workloadsView(), appsView(), kernelView(), dmesgView(), checksView(), bootsView(), alertsView(), timelineView(),
 	}
 }

@@ -17,14 +17,15 @@ func serversView() *view {
 		columns: []column{
 			{title: "name", width: 13, grow: 3, search: true, middle: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{text: s.Name} }), key: text(func(s *fleet.Server) string { return s.Name })},
 			{title: "status", width: 14, grow: 1, search: true, flash: true, cell: of(serverStatus), key: text(func(s *fleet.Server) string { return s.Run.Status })},
-			{title: "stopped by", width: 11, grow: 1, drop: 3, cell: of(serverStopped)},
+			{title: "because", width: 16, grow: 2, drop: 3, idle: true, cell: because},
+			{title: "stopped by", width: 11, grow: 1, drop: 4, cell: of(serverStopped)},
 			{title: "since", width: 6, right: true, drop: 2, cell: of(func(c *scene, s *fleet.Server) cell { return cell{coarse(serverSince(s), c.now()), dim} }), key: number(func(s *fleet.Server) float64 { return -float64(serverSince(s).Unix()) })},
-			{title: "stops", width: 7, right: true, drop: 4, cell: of(serverStops), key: number(func(s *fleet.Server) float64 { return -float64(internalStops(s, time.Time{})) })},
-			{title: "host", width: 10, grow: 1, drop: 6, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{s.Place.Hypervisor, dim} }), key: text(func(s *fleet.Server) string { return s.Place.Hypervisor })},
-			{title: "address", width: 14, drop: 7, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{addresses(s.Addresses), dim} })},
-			{title: "flavor", width: 11, drop: 8, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{or(s.Flavor.Name, s.Flavor.ID), dim} }), key: text(func(s *fleet.Server) string { return s.Flavor.Name })},
-			{title: "cloud", width: 10, drop: 5, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{system(s.Source), dim} }), key: text(func(s *fleet.Server) string { return s.Source })},
-			{title: "id", width: 36, drop: 9, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{s.ID, dim} }), key: text(func(s *fleet.Server) string { return s.ID })},
+			{title: "stops", width: 7, right: true, drop: 5, cell: of(serverStops), key: number(func(s *fleet.Server) float64 { return -float64(internalStops(s, time.Time{})) })},
+			{title: "host", width: 10, grow: 1, drop: 7, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{s.Place.Hypervisor, dim} }), key: text(func(s *fleet.Server) string { return s.Place.Hypervisor })},
+			{title: "address", width: 14, drop: 8, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{addresses(s.Addresses), dim} })},
+			{title: "flavor", width: 11, drop: 9, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{or(s.Flavor.Name, s.Flavor.ID), dim} }), key: text(func(s *fleet.Server) string { return s.Flavor.Name })},
+			{title: "cloud", width: 10, drop: 6, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{system(s.Source), dim} }), key: text(func(s *fleet.Server) string { return s.Source })},
+			{title: "id", width: 36, drop: 10, search: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{s.ID, dim} }), key: text(func(s *fleet.Server) string { return s.ID })},
 		},
 	}
 }
@@ -111,6 +112,7 @@ func servicesView() *view {
 		columns: []column{
 			{title: "name", width: 24, grow: 1, search: true, cell: func(_ *scene, o fleet.Object) cell { return cell{text: o.Ref().Name} }, key: func(o fleet.Object) sortKey { return sortKey{str: o.Ref().Name} }},
 			{title: "state", width: 10, search: true, flash: true, cell: health},
+			{title: "because", width: 16, grow: 2, drop: 1, idle: true, cell: because},
 			{title: "kind", width: 10, drop: 4, search: true, cell: func(_ *scene, o fleet.Object) cell { return cell{string(o.Ref().Kind), dim} }},
 			{title: "note", width: 24, grow: 2, drop: 2, search: true, cell: serviceNote},
 			{title: "cloud", width: 10, drop: 3, search: true, cell: func(_ *scene, o fleet.Object) cell { return cell{system(o.Ref().Source), dim} }},

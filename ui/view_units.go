@@ -36,6 +36,7 @@ func unitsView() *view {
 				return unitRate(u, func(d *fleet.UnitIO) fleet.Opt[float64] { return d.WriteBytesSec })
 			}), key: number(func(u *fleet.Unit) float64 { return -busiest(u).WriteBytesSec.V })},
 			{title: "limit", width: 22, grow: 1, flash: true, cell: of(unitLimit)},
+			{title: "because", width: 16, grow: 2, drop: 5, idle: true, cell: because},
 			{title: "psi io", width: 6, right: true, drop: 3, cell: of(unitPressure), key: number(unitStall)},
 			{title: "cpu", width: 5, right: true, drop: 4, cell: of(func(_ *scene, u *fleet.Unit) cell { return cell{percent(u.CPU), dim} }), key: number(func(u *fleet.Unit) float64 { return -u.CPU.V })},
 			{title: "memory", width: 6, right: true, drop: 8, cell: of(func(_ *scene, u *fleet.Unit) cell { return amount(u.Memory) }), key: number(func(u *fleet.Unit) float64 { return -float64(u.Memory.V) })},

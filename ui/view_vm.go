@@ -16,6 +16,7 @@ func vmsView() *view {
 			{title: "domain", width: 14, grow: 2, search: true, middle: true, cell: domain(func(_ *scene, d *fleet.Domain) cell { return cell{d.Name, plain} }), key: text(func(d *fleet.Domain) string { return d.Name })},
 			{title: "host", width: 10, grow: 1, drop: 4, search: true, middle: true, cell: domain(func(_ *scene, d *fleet.Domain) cell { return cell{d.Host, dim} }), key: text(func(d *fleet.Domain) string { return d.Host })},
 			{title: "state", width: 18, grow: 1, search: true, flash: true, cell: health},
+			{title: "because", width: 16, grow: 2, drop: 2, idle: true, cell: because},
 			{title: "nova server", width: 12, grow: 2, drop: 3, search: true, cell: domain(func(_ *scene, d *fleet.Domain) cell { return cell{d.Nova, plain} }), key: text(func(d *fleet.Domain) string { return d.Nova })},
 			{title: "vcpu/mem", width: 9, right: true, drop: 6, cell: domain(vmSize), key: number(func(d *fleet.Domain) float64 { return -float64(d.Compute.Memory) })},
 			{title: "cpu", width: 5, right: true, drop: 8, cell: domain(func(_ *scene, d *fleet.Domain) cell { return cell{onlyRunning(d, percent(d.Process.CPU)), dim} }), key: number(func(d *fleet.Domain) float64 { return -d.Process.CPU.Or(0) })},

@@ -21,11 +21,19 @@ func workloadsView() *view {
 			{title: "ready", width: 16, grow: 1, search: true, flash: true, cell: health},
 			{title: "updated", width: 7, right: true, drop: 5, flash: true, cell: count(func(r fleet.Replicas) int32 { return r.Updated })},
 			{title: "available", width: 9, right: true, drop: 5, flash: true, cell: count(func(r fleet.Replicas) int32 { return r.Available })},
-			{title: "because", width: 16, grow: 2, drop: 2, cell: of(func(_ *scene, w *fleet.Workload) cell { return cell{w.Message, warnInk} })},
+			{title: "because", width: 16, grow: 2, drop: 2, cell: of(workloadBecause)},
 			{title: "restarted", width: 9, right: true, drop: 7, cell: of(func(c *scene, w *fleet.Workload) cell { return cell{coarse(w.Version.Restarted, c.now()), dim} })},
 			{title: "age", width: 6, right: true, drop: 1, cell: of(func(c *scene, w *fleet.Workload) cell { return cell{coarse(w.Created, c.now()), dim} }), key: number(func(w *fleet.Workload) float64 { return -float64(w.Created.Unix()) })},
 		},
 	}
+}
+
+// workloadBecause is the worst cause of what is wrong with its pods, else what the workload says of itself.
+func workloadBecause(c *scene, w *fleet.Workload) cell {
+	if b := because(c, w); b.text != "" {
+		return b
+	}
+	return cell{w.Message, warnInk}
 }
 
 func appsView() *view {

@@ -16,7 +16,6 @@ import (
 	"strata/internal/diagnose"
 	"strata/internal/fleet"
 	"strata/internal/plain"
-	"strata/internal/sh"
 )
 
 type whyOptions struct {
@@ -144,15 +143,8 @@ type whyStep struct {
 
 type whyCause struct {
 	fleet.Finding
-	Explains []string    `json:"explains,omitempty"` // what is found and follows from it
-	Repairs  []whyRepair `json:"repairs,omitempty"`  // of it and of what follows from it
-}
-
-type whyRepair struct {
-	Action  string    `json:"action"`
-	On      fleet.Ref `json:"on"`
-	Command []string  `json:"command,omitempty"` // as a person would type it
-	Refused []string  `json:"refused,omitempty"` // why not now
+	Explains []string         `json:"explains,omitempty"` // what is found and follows from it
+	Repairs  []actions.Repair `json:"repairs,omitempty"`  // of it and of what follows from it
 }
 
 func chainOf(s *fleet.Snapshot, r fleet.Ref) (chain []whyStep) {
@@ -205,29 +197,14 @@ func causesOf(s *fleet.Snapshot, chain []whyStep) []whyCause {
 		if !slices.Contains(roots, f) {
 			continue
 		}
-		c := whyCause{Finding: *f, Repairs: repairsOf(s, f)}
+		c := whyCause{Finding: *f, Repairs: actions.Repairs(s, f)}
 		for _, effect := range follow[f] {
 			c.Explains = append(c.Explains, effect.Says)
-			c.Repairs = append(c.Repairs, repairsOf(s, effect)...)
+			c.Repairs = append(c.Repairs, actions.Repairs(s, effect)...)
 		}
 		causes = append(causes, c)
 	}
 	return causes
-}
-
-// repairsOf plans each remedy of a finding on what it is about, as far as that needs no more to be said.
-func repairsOf(s *fleet.Snapshot, f *fleet.Finding) (all []whyRepair) {
-	for _, name := range f.Remedies {
-		r := whyRepair{Action: name, On: f.About}
-		if offer, ok := actions.Find(name); ok && offer.Kind == f.About.Kind {
-			if act, err := offer.Make(s, f.About, nil); err == nil {
-				plan := act.Plan(s)
-				r.Command, r.Refused = plan.Command, plan.Refused
-			}
-		}
-		all = append(all, r)
-	}
-	return all
 }
 
 // anyNamed finds an object of any kind by its name, or of one as KIND/NAME. What findings may be about comes before what only
@@ -297,11 +274,7 @@ func (t *whyTold) print(w io.Writer, s *fleet.Snapshot) {
 			say(2, "explains: %s", f)
 		}
 		for _, r := range c.Repairs {
-			if len(r.Command) == 0 {
-				say(2, "repair:   strata act %s %s", r.Action, sh.Quote(r.On.Source+":"+r.On.Name))
-				continue
-			}
-			say(2, "repair:   %s", actions.Plan{Command: r.Command}.Line())
+			say(2, "repair:   %s", r.Line())
 			for _, why := range r.Refused {
 				say(4, "not now: %s", why)
 			}

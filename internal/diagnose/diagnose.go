@@ -39,6 +39,7 @@ type Verdict struct {
 type Rule struct {
 	ID         string
 	Title      string // what it finds, in a few words
+	Short      string // the same in a word or two, to stand behind the name of what it is about
 	Source     string // what the rule rests on: documentation, source code, or "heuristic"
 	Beware     string // when it is wrong, or harmless
 	Kind       fleet.Kind

@@ -11,9 +11,9 @@ func Rules() []Rule {
 		bootRules(), waitRules(), overcommitRules(),
 		resumeRules(), resizeRules(), restartRules(), hoursRules(), flavorRules(), lossRules(), argoRules(),
 	)
-	says := bewares()
+	says, words := bewares(), shorts()
 	for i := range all {
-		all[i].Beware = says[all[i].ID]
+		all[i].Beware, all[i].Short = says[all[i].ID], words[all[i].ID]
 	}
 	return all
 }

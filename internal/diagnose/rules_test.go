@@ -23,7 +23,7 @@ func TestRulesAreWhole(t *testing.T) {
 			t.Errorf("%s: twice", r.ID)
 		}
 		explains[r.ID] = append([]string{}, r.Explains...)
-		if r.Title == "" || r.Source == "" || r.Beware == "" || r.Kind == "" || r.Severity == 0 || r.Judge == nil {
+		if r.Title == "" || r.Short == "" || r.Source == "" || r.Beware == "" || r.Kind == "" || r.Severity == 0 || r.Judge == nil {
 			t.Errorf("%s: something is missing: %+v", r.ID, r)
 		}
 	}

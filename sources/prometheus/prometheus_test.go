@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -126,7 +127,7 @@ func TestAMachineAsItsExportersTellIt(t *testing.T) {
 		Source: "prometheus/x", Name: "node-0012", Boot: boot, CPUs: 16, Load: [3]float64{4.5, 4.5, 4.5},
 		Identity: fleet.HostID{Kernel: "6.1.0-42-amd64", OS: "Debian GNU/Linux 12 (bookworm)", Model: "Dell Inc. PowerEdge R650", SystemUUID: "00000000-0000-4000-8000-000000000012"},
 	}
-	if h.Boot != want.Boot || h.CPUs != want.CPUs || h.Load != want.Load || h.Identity != want.Identity || len(h.Missing) > 0 {
+	if h.Boot != want.Boot || h.CPUs != want.CPUs || h.Load != want.Load || !reflect.DeepEqual(h.Identity, want.Identity) || len(h.Missing) > 0 {
 		t.Errorf("the host is %+v", h)
 	}
 	if b := h.Busy.V; b < 0.249 || b > 0.251 || h.Steal.V < 0.009 || h.Steal.V > 0.011 {

@@ -1,0 +1,163 @@
+package ui
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+
+	"strata/internal/fleet"
+)
+
+func TestARemedyIsAKeyOnItsCard(t *testing.T) {
+	store := incident(t)
+	m := model(t, store, 120, 40)
+	writer(t, m, store)
+	press(t, m, "5", "enter")
+	wants(t, m, "s     start server: k8s-worker-2, k8s-worker-1", "openstack --os-cloud home server start "+worker1)
+	press(t, m, "s")
+	wants(t, m, "start server: 2 of 2", "[ Cancel ]")
+	press(t, m, "esc")
+	for range 40 {
+		if p, _ := m.page(); p.picks[p.cursor].do != nil {
+			break
+		}
+		press(t, m, "down")
+	}
+	press(t, m, "enter")
+	wants(t, m, "start server: 2 of 2", "[ Cancel ]")
+}
+
+func TestARemedyThatCannotBeDoneSaysWhy(t *testing.T) {
+	store := incident(t)
+	m := model(t, store, 120, 40)
+	press(t, m, "5", "enter")
+	wants(t, m, "Remedies  read-only: started with `strata watch`; c copies the commands, for somebody who may")
+	press(t, m, "s")
+	wants(t, m, "read-only: started with `strata watch`")
+	if _, open := m.dialog(); open {
+		t.Error("a read-only cockpit asks whether to do it")
+	}
+	_, cmd := m.Update(keyMsg("c"))
+	if cmd == nil {
+		t.Fatal("nothing was copied")
+	}
+	p, _ := m.page()
+	for _, want := range []string{"# compute rebooted", "openstack --os-cloud home server start " + worker1 + "  # start server\n", "# not seen: why it rebooted"} {
+		if text := p.copies(m); !strings.Contains(text, want) {
+			t.Errorf("the runbook lacks %q:\n%s", want, text)
+		}
+	}
+	writer(t, m, store)
+	var all []fleet.Object
+	for o := range m.screen.scene.s.Each(fleet.KindServer) {
+		if s, ok := o.(*fleet.Server); ok && s.ID != worker2 {
+			one := *s
+			one.Run.TaskState = "powering-on"
+			o = &one
+		}
+		all = append(all, o)
+	}
+	m.Update(snapshotMsg{s: put(t, store, later(obs("openstack/home", "servers", all...)))})
+	m.screen.scene.s, m.screen.newest = store.Snapshot(), store.Snapshot()
+	if r := remediesOf(m, &fleet.Finding{Remedies: []string{"server-start"}, About: fleet.Ref{Kind: fleet.KindServer, Source: "openstack/home", Name: worker1}}); r[0].why(m) == "" {
+		t.Error("a server that is being started can be started once more")
+	}
+}
+
+func TestARemedyForOtherThingsGoesToThem(t *testing.T) {
+	store := loaded(t)
+	m := model(t, store, 120, 40)
+	writer(t, m, store)
+	f := &fleet.Finding{Rule: "MEM-03", Remedies: []string{"unit-noswap"}, About: fleet.Ref{Kind: fleet.KindHost, Source: "host/openstack-host", Name: "openstack-host"}}
+	remediesOf(m, f)[0].do(m)
+	wants(t, m, "VMs and cgroups /openstack-host", "pick one, then m w: keep from swapping")
+}
+
+func later(o fleet.Observation) fleet.Observation {
+	o.At = o.At.Add(1)
+	return o
+}
+
+func TestEvidenceStandsOnOneClock(t *testing.T) {
+	var got []string
+	for _, e := range onOneClock([]fleet.Evidence{{Says: "no time"}, {At: at, Says: "c"}, {At: at.Add(-2), Says: "a"}, {Says: "nor this"}, {At: at.Add(-1), Says: "b"}}) {
+		got = append(got, e.Says)
+	}
+	if want := []string{"a", "b", "c", "no time", "nor this"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestEveryLineOfAChainCanBeGoneTo(t *testing.T) {
+	store := virtual(t)
+	put(t, store, obs("kube/home", "leases", &fleet.Lease{Source: "kube/home", Node: "k8s-worker-1.novalocal"}))
+	for r, causes := range map[fleet.Ref]int{
+		{Kind: fleet.KindNode, Source: "kube/home", Name: "k8s-worker-1.novalocal"}:   1,
+		{Kind: fleet.KindServer, Source: "openstack/home", Name: worker2}:             1,
+		{Kind: fleet.KindHost, Source: "host/openstack-host", Name: "openstack-host"}: 0,
+	} {
+		m := model(t, store, 200, 60)
+		m.open(chainPage(r))
+		p, _ := m.page()
+		m.View()
+		marked, refs := 0, 0
+		for i, l := range slices.Clone(p.picks) {
+			if len(l.cells) > 0 && strings.HasPrefix(l.cells[0].text, "▶") {
+				marked++
+			}
+			if l.ref == (fleet.Ref{}) {
+				continue
+			}
+			refs++
+			m := model(t, store, 200, 60)
+			m.open(chainPage(r))
+			m.View()
+			q, _ := m.page()
+			q.cursor = i
+			press(t, m, "enter")
+			m.View()
+			page, open := m.page()
+			jumped := !open && m.table().at != nil && m.table().at.Ref() == l.ref
+			told := strings.Contains(m.status.text, l.ref.Name)
+			if !jumped && !told && (!open || page.about != l.ref) {
+				t.Errorf("enter on %v of the chain of %v does nothing", l.ref, r)
+			}
+		}
+		if refs < 2 || marked != causes {
+			t.Errorf("the chain of %v has %d lines to go to, and marks %d of them as the cause", r, refs, marked)
+		}
+	}
+}
+
+func TestTheHeaderNamesTheKeyForItsFinding(t *testing.T) {
+	m := model(t, incident(t), 200, 60)
+	wants(t, m, "left k8s-worker-1 and k8s-worker-2 off  5 enter: why, and what to do")
+	press(t, m, "5", "enter")
+	wants(t, m, "about  hypervisor compute")
+}
+
+func TestARowShowsTheWorstBelowIt(t *testing.T) {
+	store := virtual(t)
+	for pane, want := range map[string]string{
+		"servers": "✖ compute rebooted", "nodes": "✖ compute rebooted", "work": "✖ compute rebooted", "services": "✖ rebooted", "units": "▲ nvme0n1 lost power",
+		"vms": "▲ nvme0n1 lost power",
+	} {
+		m := model(t, store, 220, 40)
+		press(t, m, ":")
+		m.typed(pane)
+		press(t, m, "enter")
+		if s := screenOf(t, m); !strings.Contains(s, want) {
+			t.Errorf("no row of %s has %q:\n%s", pane, want, s)
+		}
+	}
+	s := store.Snapshot()
+	m := model(t, store, 80, 24)
+	before := m.screen.scene.causes
+	m.Update(tea.WindowSizeMsg{Width: 90, Height: 24})
+	m.show(s)
+	if m.screen.scene.causes != before {
+		t.Error("the causes of one snapshot are looked for twice")
+	}
+}
