@@ -24,7 +24,7 @@ import (
 func TestAccuracy(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/scenarios/*.txtar")
-	if err != nil || len(files) < 90 {
+	if err != nil || len(files) < 100 {
 		t.Fatalf("only %d scenarios: %v", len(files), err)
 	}
 	played := make([]*telling, len(files))
@@ -93,6 +93,10 @@ func (p *telling) run(t *testing.T, archive *txtar.Archive) {
 		if rules, ok := strings.CutPrefix(line, "needs: "); ok {
 			p.needs = absent(strings.Fields(rules))
 		}
+	}
+	if len(p.needs) > 0 { // what they read may not be there either
+		p.score.skipped = strings.Count(string(txtar.Format(archive)), "\n-- truth --")
+		return
 	}
 	p.left, p.before = map[string]time.Time{}, map[string]bool{}
 	restarted := false
@@ -222,7 +226,7 @@ func truths(t *testing.T, text string) (is truth) {
 func (p *telling) check(t *testing.T, text string) {
 	t.Helper()
 	is := truths(t, text)
-	if len(p.needs)+len(absent(is.needs)) > 0 {
+	if len(absent(is.needs)) > 0 {
 		p.score.skipped++
 		return
 	}

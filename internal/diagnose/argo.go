@@ -9,6 +9,7 @@ import (
 )
 
 func argoRules() []Rule {
+	inNamespace := Fold{Around: true, Namespace: true}
 	return []Rule{{
 		ID: "ARGO-01", Title: "application is not as its repository has it", Kind: fleet.KindApp, Severity: fleet.Warn,
 		Source: "argo-cd docs/user-guide/auto_sync.md: a sync that failed is not tried again at the same revision, without selfHeal or retry; heuristic: for 15 min",
@@ -16,11 +17,11 @@ func argoRules() []Rule {
 	}, {
 		ID: "ARGO-02", Title: "application is not healthy", Kind: fleet.KindApp, Severity: fleet.Serious,
 		Source: "argo-cd docs/operator-manual/health.md: Degraded, Missing, Unknown; heuristic: for 15 min",
-		Hold:   15 * time.Minute, Explains: []string{"ARGO-03"}, Judge: on(appUnwell), Remedies: []string{"app-refresh", "app-sync"},
+		Hold:   15 * time.Minute, Explains: []string{"ARGO-03"}, Fold: inNamespace, Judge: on(appUnwell), Remedies: []string{"app-refresh", "app-sync"},
 	}, {
 		ID: "ARGO-03", Title: "application does not get on", Kind: fleet.KindApp, Severity: fleet.Warn, Confidence: fleet.Medium,
 		Source: "heuristic: Progressing for 10 min; a Deployment is Degraded after its progressDeadlineSeconds, 600 by default",
-		Hold:   10 * time.Minute, Judge: on(appStuck), Remedies: []string{"app-refresh"},
+		Hold:   10 * time.Minute, Fold: inNamespace, Judge: on(appStuck), Remedies: []string{"app-refresh"},
 	}}
 }
 

@@ -14,6 +14,9 @@ const deepest = 12
 // cause returns the nearest finding that explains one: on the same object or the part of it, else on what that stands on, layer by layer,
 // else around it.
 func (d *folder) cause(s *fleet.Snapshot, e *entry) *entry {
+	if !d.mayHaveCause(e.id.rule) {
+		return nil
+	}
 	layer := []fleet.Ref{e.id.ref}
 	if e.f.On.Kind != "" {
 		layer = append(layer, e.f.On)
@@ -45,25 +48,60 @@ func (d *folder) cause(s *fleet.Snapshot, e *entry) *entry {
 		layer = next
 	}
 	if d.rules[e.id.rule].Fold.Around {
-		return d.nearby(e)
+		return d.nearby(s, e)
 	}
 	return nil
 }
 
+// mayHaveCause reports whether anything is shown that explains findings of a rule: mostly nothing is.
+func (d *folder) mayHaveCause(rule int) bool {
+	for cause, explains := range d.causes[rule] {
+		if explains && d.shown[cause] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // nearby returns the best cause in the source of a finding, whenever it began: it is the same for all effects of a rule.
-func (d *folder) nearby(e *entry) *entry {
-	key := aroundKey{e.id.rule, e.id.ref.Source}
+func (d *folder) nearby(s *fleet.Snapshot, e *entry) *entry {
+	key := aroundKey{rule: e.id.rule, source: e.id.ref.Source}
+	narrow := d.rules[e.id.rule].Fold.Namespace
+	if narrow {
+		if key.namespace = deployedTo(s, e.id.ref); key.namespace == "" {
+			return nil
+		}
+	}
 	best, known := d.around[key]
 	if known {
 		return best
 	}
 	for _, c := range d.order {
-		if !c.gone && c.id.ref.Source == key.source && d.mayExplain(c, e) && (best == nil || nearer(d, c, best) < 0) {
+		if !c.gone && c.id.ref.Source == key.source && (!narrow || namespaceOf(c.id.ref) == key.namespace) && d.mayExplain(c, e) && (best == nil || nearer(d, c, best) < 0) {
 			best = c
 		}
 	}
 	d.around[key] = best
 	return best
+}
+
+// deployedTo is the namespace of its own cluster that an application is deployed to, "" where that is another cluster.
+func deployedTo(s *fleet.Snapshot, r fleet.Ref) string {
+	a, ok := fleet.Find[*fleet.App](s, r)
+	if !ok || a.Target.Server != "" && a.Target.Server != "in-cluster" && a.Target.Server != "https://kubernetes.default.svc" {
+		return ""
+	}
+	return a.Target.Namespace
+}
+
+// namespaceOf is that of a pod, claim or workload.
+func namespaceOf(r fleet.Ref) string {
+	switch r.Kind {
+	case fleet.KindPod, fleet.KindClaim, fleet.KindWorkload:
+		namespace, _, _ := strings.Cut(r.Name, "/")
+		return namespace
+	}
+	return ""
 }
 
 func (d *folder) mayExplain(cause, effect *entry) bool {

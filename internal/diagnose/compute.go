@@ -15,7 +15,12 @@ func computeRules() []Rule {
 	return []Rule{{
 		ID: "NOVA-05", Title: "nova-compute does not check in", Kind: fleet.KindCompute, Severity: fleet.Critical,
 		Source: "nova/conf/service.py: service_down_time 60 s", Clear: 20 * time.Second,
-		Explains: append(silent, "NOVA-24"), Judge: on(computeDown),
+		Explains: append(silent, "NOVA-24"), Fold: Fold{Around: true}, Judge: on(computeDown),
+	}, {
+		ID: "NOVA-25", Title: "no nova service checks in", Kind: fleet.KindCompute, Severity: fleet.Critical,
+		Source: "all services of a cloud, three and more on two machines and more, fell silent within two minutes: what they share, as the message queue (heuristic)",
+		Clear:  20 * time.Second, Confidence: fleet.Medium,
+		Explains: append(silent, "NOVA-24", "NOVA-05"), Reads: Reads{Around: []fleet.Kind{fleet.KindCompute}}, Judge: on(allSilent),
 	}, {
 		ID: "NOVA-24", Title: "hypervisor down", Kind: fleet.KindHypervisor, Severity: fleet.Critical,
 		Source: "api-ref os-hypervisors: state", Clear: 20 * time.Second,
@@ -40,9 +45,8 @@ func computeDown(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
 	}
 	verdict := Verdict{
 		State: Bad, Since: c.Updated,
-		Says: fmt.Sprintf("%s on %s is down: start is accepted there and does nothing", c.Binary, c.Host),
-		Because: []fleet.Evidence{because(c, c.Updated, "nova os-services", "%s %s state=%s status=%s forced_down=%t updated_at=%s",
-			c.Binary, c.Host, c.State, c.Status, c.ForcedDown, c.Updated.UTC().Format(time.RFC3339))},
+		Says:    fmt.Sprintf("%s on %s is down: start is accepted there and does nothing", c.Binary, c.Host),
+		Because: []fleet.Evidence{downEvidence(c)},
 	}
 	switch {
 	case c.ForcedDown:
@@ -58,6 +62,44 @@ func computeDown(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
 		verdict.Says = fmt.Sprintf("%s on %s is down", c.Binary, c.Host)
 	}
 	return verdict
+}
+
+// allSilent speaks of the first service of a cloud, and of none other, so that it costs a look at each.
+func allSilent(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
+	const together = 2 * time.Minute
+	p, ok := s.Part(c.Source, fleet.KindCompute.Scope())
+	switch {
+	case c.State == "":
+		return Verdict{State: CannotTell, Missing: []string{"openstack compute service list"}}
+	case !ok || p.Facts[0].Ref() != c.Ref() || c.State != "down" || c.Updated.IsZero():
+		return Verdict{State: OK}
+	}
+	v := Verdict{State: Bad, Missing: []string{"whether the message queue and the database behind it run: rabbitmqctl status; the log of nova-conductor"}}
+	hosts, n := map[string]bool{}, 0
+	for _, o := range p.Facts {
+		other, ok := o.(*fleet.ComputeService)
+		switch {
+		case !ok || other.ForcedDown || other.Status == "disabled" && other.State == "down":
+			continue
+		case other.State != "down" || other.Updated.Sub(c.Updated).Abs() > together:
+			return Verdict{State: OK}
+		}
+		hosts[other.Host] = true
+		v.Since = sooner(v.Since, other.Updated)
+		if n++; n <= 5 {
+			v.Because = append(v.Because, downEvidence(other))
+		}
+	}
+	if n < 3 || len(hosts) < 2 {
+		return Verdict{State: OK}
+	}
+	v.Says = fmt.Sprintf("none of the %d nova services of %s checks in since %s: look at what they share, as the message queue", n, c.Source, clock(s, v.Since))
+	return v
+}
+
+func downEvidence(c *fleet.ComputeService) fleet.Evidence {
+	return because(c, c.Updated, "nova os-services", "%s %s state=%s status=%s forced_down=%t updated_at=%s",
+		c.Binary, c.Host, c.State, c.Status, c.ForcedDown, c.Updated.UTC().Format(time.RFC3339))
 }
 
 func hypervisorDown(_ *fleet.Snapshot, h *fleet.Hypervisor) Verdict {

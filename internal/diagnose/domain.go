@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -9,7 +10,7 @@ import (
 )
 
 func domainRules() []Rule {
-	with := []string{"NOVA-05", "NOVA-24", "K8S-01", "K8S-02", "NET-01"} // of a domain that is a hypervisor or a node
+	with := []string{"NOVA-25", "NOVA-05", "NOVA-24", "K8S-01", "K8S-02", "NET-01"} // of a domain that is a hypervisor or a node
 	return []Rule{{
 		ID: "VIRT-01", Title: "virtual machine crashed", Kind: fleet.KindDomain, Severity: fleet.Serious,
 		Source:   "libvirt: shut off (crashed) is a qemu that ended without saying so; nova shows SHUTOFF and no reason",
@@ -18,6 +19,10 @@ func domainRules() []Rule {
 		ID: "VIRT-04", Title: "virtual machine paused on an I/O error", Kind: fleet.KindDomain, Severity: fleet.Critical,
 		Source:   "libvirt: paused (I/O error), domblkerror; nova leaves such a server ACTIVE",
 		Explains: with, Remedies: []string{"domain-resume"}, Judge: on(pausedOnError),
+	}, {
+		ID: "VIRT-10", Title: "virtual machine is off, and what runs in it", Kind: fleet.KindDomain, Severity: fleet.Warn,
+		Source: "libvirt: shut off (shutdown, destroyed, ...) of a machine that is watched or is a node; serious of a node. Of Nova's own NOVA-01 and NOVA-20 tell",
+		Hold:   15 * time.Second, Explains: with, Remedies: []string{"domain-start"}, Judge: on(machineOff),
 	}, {
 		ID: "VIRT-05", Title: "disk image not closed, or corrupt", Kind: fleet.KindDomain, Severity: fleet.Warn,
 		Source:   "qemu's log: block/qcow2.c mends an image that was not closed as it opens it (refcount=0 reference=1 is expected then), for a day; Marking image as corrupt is damage",
@@ -121,6 +126,39 @@ func pausedOnError(_ *fleet.Snapshot, d *fleet.Domain) Verdict {
 	}
 	if d.Nova != "" {
 		v.Says += "; nova shows it ACTIVE all the same"
+	}
+	return v
+}
+
+// machineOff speaks of a domain that somebody shut down or ended while a machine or node that is known runs in it.
+func machineOff(s *fleet.Snapshot, d *fleet.Domain) Verdict {
+	v, told := stateTold(d)
+	if !told || d.State != "shut off" || d.Reason == "crashed" || d.Nova != "" {
+		return v
+	}
+	inside, severity := "", fleet.Warn
+	for l := range s.Down(d.Ref()) {
+		switch l.From.Kind {
+		case fleet.KindNode:
+			inside, severity = "node "+l.From.Name, fleet.Serious
+		case fleet.KindHost:
+			inside = cmp.Or(inside, "host "+l.From.Name)
+		}
+	}
+	if inside == "" {
+		return v
+	}
+	v = Verdict{
+		State: Bad, Severity: severity, Says: fmt.Sprintf("%s on %s is off (%s), and %s with it", whichDomain(d), d.Host, cmp.Or(d.Reason, "no reason told"), inside),
+		Because: []fleet.Evidence{because(d, time.Time{}, "virsh domstate --reason "+d.Name, "%s", d.Health().Word)},
+	}
+	if d.Log == nil || d.Log.NoData != "" {
+		v.Missing = noQemuLog(d)
+		return v
+	}
+	if l := d.Log; l.Stopped.After(l.Started) {
+		v.Since = l.Stopped
+		v.Because = append(v.Because, qemuEvidence(d, l.Stopped.Add(-time.Minute))...)
 	}
 	return v
 }

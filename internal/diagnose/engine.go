@@ -111,6 +111,9 @@ func (e *engine) step(prev, next *fleet.Snapshot, changed []fleet.Change) ([]fle
 		e.judgeAll(linked, c.New, ref)
 		e.neighbours(linked, ref, e.readers[ref.Kind], near)
 		e.folder.moved(ref)
+		if restated(c) {
+			e.folder.refold()
+		}
 	}
 	e.neighbourhood(linked, changed, near)
 	for ref := range touched {
@@ -124,6 +127,13 @@ func (e *engine) step(prev, next *fleet.Snapshot, changed []fleet.Change) ([]fle
 	e.agenda.take(next.At, func(i id) { e.judgeOne(linked, i) })
 	e.last = next.Seq
 	return links, e.folder.fold(linked, prev.Findings)
+}
+
+// restated reports whether a change is one of what a domain stands on: servers, nodes and hosts stand on it in turn.
+func restated(c fleet.Change) bool {
+	before, was := c.Old.(*fleet.Domain)
+	now, is := c.New.(*fleet.Domain)
+	return was && is && !slices.Equal(domainStates(before), domainStates(now))
 }
 
 // judgeAll judges an object by all rules for it; nil is one that is gone.
@@ -247,6 +257,8 @@ func aroundKind(o fleet.Object) fleet.Kind {
 		return fleet.KindBoot
 	case *fleet.Flavor:
 		return fleet.KindFlavor
+	case *fleet.ComputeService:
+		return fleet.KindCompute
 	}
 	return ""
 }

@@ -36,17 +36,19 @@ type folder struct {
 	changed bool // findings differ from out
 	all     bool // causes or links changed: fold everything
 	some    []*entry
+	shown   []int                // how many findings of a rule are shown
 	around  map[aroundKey]*entry // the best cause there is in a source, as long as causes do not change
 }
 
 type aroundKey struct {
-	rule   int
-	source string
+	rule      int
+	source    string
+	namespace string
 }
 
 func newFolder(rules []Rule, byID map[string]int) *folder {
 	f := &folder{
-		rules: rules, causes: make([][]bool, len(rules)), depth: make([]int, len(rules)),
+		rules: rules, causes: make([][]bool, len(rules)), depth: make([]int, len(rules)), shown: make([]int, len(rules)),
 		entries: map[id]*entry{}, on: map[fleet.Ref][]*entry{}, around: map[aroundKey]*entry{},
 	}
 	direct := make([][]int, len(rules)) // by effect
@@ -132,6 +134,14 @@ func (d *folder) shift(rule int, shown bool) {
 
 // fold ties effects to causes and returns all findings by rank: before itself when nothing changed.
 func (d *folder) fold(s *fleet.Snapshot, before []fleet.Finding) []fleet.Finding {
+	if d.all || len(d.some) > 0 {
+		clear(d.shown)
+		for _, e := range d.order {
+			if !e.gone && e.f.Shown {
+				d.shown[e.id.rule]++
+			}
+		}
+	}
 	if d.all {
 		clear(d.around)
 		d.some = d.some[:0]

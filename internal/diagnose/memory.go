@@ -11,7 +11,7 @@ func memoryRules() []Rule {
 	return []Rule{{
 		ID: "MEM-01", Title: "memory short", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "MemAvailable under 10 % for 2 min; under 5 %, or 512 MiB where there are 4 GiB and more, at once (heuristic)",
-		Hold:   2 * time.Minute, Clear: 30 * time.Second, Explains: []string{"K8S-03", "MEM-05"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}},
+		Hold:   2 * time.Minute, Clear: 30 * time.Second, Explains: []string{"K8S-03", "MEM-05", "KRN-OOM"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}},
 		Remedies: []string{"host-swap-on", "swap-on"}, Judge: on(memoryShort),
 	}, {
 		ID: "MEM-02", Title: "swap nearly full", Kind: fleet.KindHost, Severity: fleet.Warn,

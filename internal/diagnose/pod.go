@@ -12,18 +12,18 @@ import (
 func podRules() []Rule {
 	return []Rule{{
 		ID: "K8S-05", Title: "container crashes again and again", Kind: fleet.KindPod, Severity: fleet.Serious,
-		Source: "kubelet back-off: 10 s doubled to 300 s, reset after 10 min", Fold: Fold{After: true}, Explains: []string{"K8S-22"}, Judge: on(crashing),
+		Source: "kubelet back-off: 10 s doubled to 300 s, reset after 10 min", Fold: Fold{After: true}, Explains: []string{"ARGO-02", "K8S-22"}, Judge: on(crashing),
 	}, {
 		ID: "K8S-06", Title: "container killed for memory", Kind: fleet.KindPod, Severity: fleet.Serious,
 		Source: "lastState.terminated.reason OOMKilled, within the hour", Fold: Fold{After: true},
-		Explains: []string{"K8S-05", "K8S-22"}, Judge: on(killedForMemory),
+		Explains: []string{"ARGO-02", "K8S-05", "K8S-22"}, Judge: on(killedForMemory),
 	}, {
 		ID: "K8S-08", Title: "pod does not go away", Kind: fleet.KindPod, Severity: fleet.Warn,
 		Source: "heuristic: 5 min after its deletionTimestamp", Hold: 5 * time.Minute,
 		Judge: on(stuckDeleting),
 	}, {
 		ID: "K8S-22", Title: "pod not ready", Kind: fleet.KindPod, Severity: fleet.Warn,
-		Source: "pod status.conditions Ready; heuristic: for 1 min, of a new pod after 5", Hold: time.Minute, Judge: on(podNotReady),
+		Source: "pod status.conditions Ready; heuristic: for 1 min, of a new pod after 5", Hold: time.Minute, Explains: []string{"ARGO-02"}, Judge: on(podNotReady),
 	}, {
 		ID: "K8S-25", Title: "pod failed", Kind: fleet.KindPod, Severity: fleet.Warn,
 		Source: "pod status.phase Failed", Fold: Fold{After: true}, Judge: on(podFailed),

@@ -12,21 +12,21 @@ import (
 func podStartRules() []Rule {
 	return []Rule{{
 		ID: "K8S-07", Title: "no node takes the pod", Kind: fleet.KindPod, Severity: fleet.Serious,
-		Source: "pod condition PodScheduled=False, Unschedulable; heuristic: for 1 min", Hold: time.Minute, Judge: on(unschedulable),
+		Source: "pod condition PodScheduled=False, Unschedulable; heuristic: for 1 min", Hold: time.Minute, Explains: []string{"ARGO-02"}, Judge: on(unschedulable),
 	}, {
 		ID: "K8S-23", Title: "pod waits for nodes that are down", Kind: fleet.KindPod, Severity: fleet.Serious,
 		Source: "Unschedulable, for the taints that the node-controller sets on dead nodes", Hold: 15 * time.Second,
-		Fold: Fold{Around: true}, Judge: on(waitsForNodes),
+		Fold: Fold{Around: true}, Explains: []string{"ARGO-02"}, Judge: on(waitsForNodes),
 	}, {
 		ID: "K8S-20", Title: "image cannot be pulled", Kind: fleet.KindPod, Severity: fleet.Serious,
-		Source: "kubelet pkg/kubelet/images/types.go", Hold: 20 * time.Second, Fold: Fold{After: true}, Judge: on(noImage),
+		Source: "kubelet pkg/kubelet/images/types.go", Hold: 20 * time.Second, Fold: Fold{After: true}, Explains: []string{"ARGO-02"}, Judge: on(noImage),
 	}, {
 		ID: "K8S-21", Title: "container cannot be made", Kind: fleet.KindPod, Severity: fleet.Serious,
 		Source: "kubelet: CreateContainerError, CreateContainerConfigError, RunContainerError", Hold: 20 * time.Second,
-		Fold: Fold{After: true}, Judge: on(noContainer),
+		Fold: Fold{After: true}, Explains: []string{"ARGO-02"}, Judge: on(noContainer),
 	}, {
 		ID: "K8S-24", Title: "pod takes long to start", Kind: fleet.KindPod, Severity: fleet.Warn,
-		Source: "heuristic: Pending on a node for 5 min", Confidence: fleet.Medium, Hold: 5 * time.Minute, Judge: on(slowStart),
+		Source: "heuristic: Pending on a node for 5 min", Confidence: fleet.Medium, Hold: 5 * time.Minute, Explains: []string{"ARGO-02"}, Judge: on(slowStart),
 	}}
 }
 

@@ -103,7 +103,7 @@ func (r random) object(w *world) fleet.Object {
 	case 3:
 		return &fleet.ComputeService{
 			Source: "openstack/" + r.one("a", "b"), Binary: r.one("nova-compute", "nova-compute", "nova-scheduler"), Host: r.one("h1", "h2"),
-			State: r.one("up", "down", ""), Status: r.one("enabled", "disabled"), ForcedDown: r.IntN(5) == 0, Updated: r.ago(w, time.Hour),
+			State: r.one("up", "down", ""), Status: r.one("enabled", "disabled"), ForcedDown: r.IntN(9) == 0, Updated: r.ago(w, time.Hour).Truncate(time.Hour),
 		}
 	case 4, 5:
 		return r.node(w)

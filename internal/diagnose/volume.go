@@ -11,7 +11,7 @@ import (
 func volumeRules() []Rule {
 	return []Rule{{
 		ID: "K8S-09", Title: "claim without volume", Kind: fleet.KindClaim, Severity: fleet.Serious,
-		Source: "persistentvolumeclaim status.phase; Pending for 2 min", Hold: 2 * time.Minute, Judge: on(claimUnbound),
+		Source: "persistentvolumeclaim status.phase; Pending for 2 min", Hold: 2 * time.Minute, Explains: []string{"ARGO-02"}, Judge: on(claimUnbound),
 	}, {
 		ID: "K8S-26", Title: "volume failed", Kind: fleet.KindVolume, Severity: fleet.Critical,
 		Source: "persistentvolume status.phase Failed", Explains: []string{"K8S-09"}, Judge: on(volumeFailed),
