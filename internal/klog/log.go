@@ -67,7 +67,7 @@ func (l *Log) Add(line Line) {
 		return
 	}
 	e := l.event(line, m)
-	if m.Class == fleet.ClassHung || m.Class == fleet.ClassLockup {
+	if m.Class == fleet.ClassHung || m.Class == fleet.ClassLockup || m.Class == fleet.ClassPanic {
 		l.stack = stack{of: e, boot: line.Boot, until: line.Mono + stackTakes}
 	}
 }
