@@ -271,6 +271,8 @@ func aroundKind(o fleet.Object) fleet.Kind {
 		return fleet.KindDisk
 	case *fleet.Filesystem:
 		return fleet.KindFilesystem
+	case *fleet.Unit:
+		return fleet.KindUnit
 	}
 	return ""
 }

@@ -9,6 +9,8 @@ func Rules() []Rule {
 		nodeRules(), podRules(), podStartRules(), volumeRules(),
 		heatRules(), smartRules(), counterRules(), filesystemRules(), memoryRules(), domainRules(), unitRules(), kernelRules(), endpointRules(),
 		bootRules(), waitRules(), overcommitRules(),
+		hardwareRules(), panicRules(), restartRules(), stallRules(), spaceRules(), diskIORules(), deviceRules(),
+		memoryRiskRules(), coolingRules(), smartLogRules(),
 	)
 	says := bewares()
 	for i := range all {

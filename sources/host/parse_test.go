@@ -129,14 +129,14 @@ func TestParseScan(t *testing.T) {
 func TestDiskstats(t *testing.T) {
 	t.Parallel()
 	all := parseDiskstats(fixture(t, "diskstats.txt"))
-	want := ioCounts{reads: 227, readSectors: 8653, readMS: 561, writes: 197451, writeSectors: 102603584, writeMS: 95630, busyMS: 94596}
+	want := ioCounts{reads: 227, readSectors: 8653, readMS: 561, writes: 197451, writeSectors: 102603584, writeMS: 95630, busyMS: 94596, queueMS: 96380}
 	if all["nvme0n1"] != want || len(all) != 16 {
 		t.Errorf("got %+v of %d", all["nvme0n1"], len(all))
 	}
 	before := want
-	before.writes, before.writeMS, before.busyMS, before.writeSectors = want.writes-10, want.writeMS-25, want.busyMS-500, want.writeSectors-2048
+	before.writes, before.writeMS, before.busyMS, before.queueMS, before.writeSectors = want.writes-10, want.writeMS-25, want.busyMS-500, want.queueMS-2540, want.writeSectors-2048
 	io := want.since(before, time.Second)
-	if io.WritesSec.V != 10 || io.WriteBytesSec.V != 1<<20 || io.Await.V != 2500*time.Microsecond || io.Util.V != 0.5 || io.ReadsSec != fleet.Some(0.0) {
+	if io.WritesSec.V != 10 || io.WriteBytesSec.V != 1<<20 || io.Await.V != 2500*time.Microsecond || io.Util.V != 0.5 || io.Queue.V != 2.5 || io.ReadsSec != fleet.Some(0.0) {
 		t.Errorf("got %+v", io)
 	}
 	wrapped := want
@@ -165,7 +165,7 @@ func TestStallAndVmstat(t *testing.T) {
 	if _, err = parseStall(nil); err == nil {
 		t.Error("an empty file is no calm")
 	}
-	if pages, ok := parseVmstat(fixture(t, "vmstat.txt")); !ok || pages != (swapPages{317581, 464453}) {
+	if pages, ok := parseVmstat(fixture(t, "vmstat.txt")); !ok || pages != (swapPages{317581, 464453, 3922}) {
 		t.Errorf("got %+v, %v", pages, ok)
 	}
 	if _, ok := parseVmstat([]byte("pswpin 1\n")); ok {

@@ -76,6 +76,9 @@ func (m *hostReader) look(ctx context.Context, now time.Time) (fleet.Facts, erro
 	next := moment{at: now, cpu: ticks, swap: pages, ok: true}
 	if m.before.ok {
 		h.Busy, h.Steal = ticks.since(m.before.cpu)
+		if paged {
+			h.Memory.MajorFaultsSec = pages.majorFaults(m.before.swap, now.Sub(m.before.at))
+		}
 		h.Swap.InBytesSec, h.Swap.OutBytesSec = pages.since(m.before.swap, now.Sub(m.before.at))
 	}
 	m.before = next
@@ -103,6 +106,10 @@ func (m *hostReader) memory(ctx context.Context, h *fleet.Host) {
 	m.notes.set("memory", "")
 	h.Memory = fleet.Memory{Total: v.Total, Available: fleet.Some(v.Available), Cached: v.Cached, Dirty: v.Dirty}
 	h.Swap.Total, h.Swap.Used = v.SwapTotal, v.SwapTotal-min(v.SwapFree, v.SwapTotal)
+	if h.Memory.Overcommit = m.known.overcommit; h.Memory.Overcommit.V == refuses {
+		meminfo, _ := m.at.Bytes("/proc/meminfo")
+		h.Memory.Committed = committed(string(meminfo))
+	}
 	// While swapoff runs, SwapTotal shrinks to what is still used; /proc/swaps keeps the areas whole.
 	if areas, err := m.at.Bytes("/proc/swaps"); err == nil {
 		var total, used uint64
@@ -114,6 +121,9 @@ func (m *hostReader) memory(ctx context.Context, h *fleet.Host) {
 		}
 	}
 }
+
+// refuses is the vm.overcommit_memory that refuses memory beyond a limit.
+const refuses = 2
 
 // pressure reads PSI, nil when the kernel does not have it or has it switched off.
 func (m *hostReader) pressure() *fleet.Pressure {
