@@ -1,7 +1,15 @@
 package diagnose
 
+import "maps"
+
 // bewares says of each rule when it is wrong, or what it finds is harmless.
 func bewares() map[string]string {
+	all := lowerBewares()
+	maps.Copy(all, upperBewares())
+	return all
+}
+
+func upperBewares() map[string]string {
 	return map[string]string{
 		"NOVA-01": "no proof of a crash: poweroff inside the guest and a reboot of the hypervisor look the same",
 		"NOVA-03": "the first minutes after a hypervisor booted: nova compares every ten minutes; NOSTATE and PAUSED it leaves alone",
@@ -60,10 +68,19 @@ func bewares() map[string]string {
 		"KRN-OOM": "a kill inside of a pod's or a unit's own limit says nothing of the host",
 		"KRN-HUNG": "suspend, a network file system whose server is away, a huge sync; after ten warnings the kernel is silent " +
 			"until the next boot",
-		"KRN-IO":       "a medium that was taken out; a pool without space",
-		"KRN-FS":       "a test image on a loop device",
-		"KRN-HEAT":     "a laptop, or a burst at full speed: it slows the machine and stops nothing",
-		"KRN-PANIC":    "the last words of a boot can be lost: an abrupt end without them proves nothing",
+		"KRN-IO":    "a medium that was taken out; a pool without space",
+		"KRN-FS":    "a test image on a loop device",
+		"KRN-HEAT":  "a laptop, or a burst at full speed: it slows the machine and stops nothing",
+		"KRN-PANIC": "the last words of a boot can be lost: an abrupt end without them proves nothing",
+		"BOOT-01":   "a kernel that needs no initramfs, or a boot entry that names another one",
+		"BOOT-02":   "a journal that was cut or rotated ends just as abruptly",
+		"NET-01":    "a firewall between the machine that asks and the endpoint",
+	}
+}
+
+// lowerBewares are of rules about hosts, disks and virtual machines.
+func lowerBewares() map[string]string {
+	return map[string]string{
 		"KRN-HUNG-APF": "a page that is not there for another reason, as while a machine moves; a wake-up that was lost",
 		"VIRT-09":      "images that are never filled, and trim that gives room back",
 		"KRN-APF":      "a bug of KVM's can bring it too, most likely with one hypervisor inside of another: bring both kernels up to date",
@@ -102,8 +119,5 @@ func bewares() map[string]string {
 		"IO-02":        "disks behind a controller with its own cache",
 		"IO-03":        "one slow disk beside others that are well",
 		"IO-08":        "nobody knows yet which versions of qemu have it: a limit that is merely low looks the same",
-		"BOOT-01":      "a kernel that needs no initramfs, or a boot entry that names another one",
-		"BOOT-02":      "a journal that was cut or rotated ends just as abruptly",
-		"NET-01":       "a firewall between the machine that asks and the endpoint",
 	}
 }

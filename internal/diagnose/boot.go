@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"strata/internal/fleet"
@@ -99,13 +100,21 @@ func lastCut(s *fleet.Snapshot, h *fleet.Host) (*fleet.BootRecord, Verdict) {
 		return nil, Verdict{State: OK} // it has been up for longer
 	}
 	last, why := lastBoot(s, h)
+	k := kernelSince(s, h.Source, h.Name, h.Boot)
 	switch {
 	case why != "":
 		return nil, Verdict{State: CannotTell, Missing: []string{why}}
+	case k.later(h, last.End):
+		return nil, Verdict{State: CannotTell, Missing: []string{"how the last boot ended: journalctl -b -1 -n 20 on " + h.Name}} // its record is older
 	case last.Ended != fleet.BootCut || panicWritten(s, h, last):
 		return nil, Verdict{State: OK} // KRN-PANIC says more
 	}
 	return last, Verdict{State: Bad, Since: h.Boot, Again: until}
+}
+
+// later reports whether a boot is known that began after a time and is not the one that a host is in.
+func (k *kernelOf) later(h *fleet.Host, than time.Time) bool {
+	return k.log != nil && slices.ContainsFunc(k.log.Boots, func(b fleet.Boot) bool { return b.First.After(than) && !sameBoot(b.ID, h.BootID) })
 }
 
 func endEvidence(h *fleet.Host, last *fleet.BootRecord) fleet.Evidence {

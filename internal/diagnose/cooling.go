@@ -90,7 +90,7 @@ func nearLimit(_ *fleet.Snapshot, t *fleet.Sensor) Verdict {
 	left := t.Crit.V - t.Celsius.V
 	v := Verdict{State: Bad, Because: []fleet.Evidence{heatEvidence(t)}}
 	switch {
-	case t.Fan != nil || !ofCPU(t):
+	case t.Fan != nil || !wholeCPU(t):
 		return Verdict{State: OK}
 	case !t.Celsius.OK:
 		return noReading(t)

@@ -107,7 +107,7 @@ func wrongLayer(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	}
 	v.Because = append(v.Because, swap...)
 	if below := kernelSince(s, metal.Source, metal.Name, v.Since.Add(-lag)); below.why == "" && len(diskFaults(&below, v.Since.Add(-lag), nil)) == 0 {
-		v.Because = append(v.Because, because(below.log, v.Since, "kernel log of "+metal.Name, "covers that time and has no error of a disk: it is none"))
+		v.Because = append(v.Because, because(below.log, v.Since, "kernel log of "+metal.Name, "it covers that time and tells of no disk error: no disk is at fault"))
 	}
 	return v
 }
