@@ -118,6 +118,7 @@ func lowerBewares() map[string]string {
 		"IO-01":        "a disk that wakes up; a backup that may take its time",
 		"IO-02":        "disks behind a controller with its own cache",
 		"IO-03":        "one slow disk beside others that are well",
+		"IO-05":        "one slow read on a machine that does nothing else counts in full, and a busy one hides it",
 		"IO-08":        "nobody knows yet which versions of qemu have it: a limit that is merely low looks the same",
 	}
 }

@@ -103,9 +103,9 @@ func lastCut(s *fleet.Snapshot, h *fleet.Host) (*fleet.BootRecord, Verdict) {
 	k := kernelSince(s, h.Source, h.Name, h.Boot)
 	switch {
 	case why != "":
-		return nil, Verdict{State: CannotTell, Missing: []string{why}}
+		return nil, Verdict{State: CannotTell, Missing: []string{why}, Again: until}
 	case k.later(h, last.End):
-		return nil, Verdict{State: CannotTell, Missing: []string{"how the last boot ended: journalctl -b -1 -n 20 on " + h.Name}} // its record is older
+		return nil, Verdict{State: CannotTell, Missing: []string{"how the last boot ended: journalctl -b -1 -n 20 on " + h.Name}, Again: until} // its record is older
 	case last.Ended != fleet.BootCut || panicWritten(s, h, last):
 		return nil, Verdict{State: OK} // KRN-PANIC says more
 	}

@@ -25,6 +25,10 @@ func diskIORules() []Rule {
 		ID: "IO-03", Title: "tasks wait for disks", Kind: fleet.KindHost, Severity: fleet.Warn, Confidence: fleet.Medium,
 		Source: "/proc/pressure/io: full avg60 >= 5, serious from 20 (heuristic)",
 		Hold:   time.Minute, Clear: 30 * time.Second, Judge: on(ioPressure),
+	}, {
+		ID: "IO-05", Title: "CPUs idle while I/O is under way", Kind: fleet.KindHost, Severity: fleet.Info, Confidence: fleet.Low,
+		Source: "iowait of /proc/stat over 10 % for 2 min: a hint only (proc.rst)",
+		Hold:   2 * time.Minute, Clear: time.Minute, Judge: on(idleForIO),
 	}}
 }
 
@@ -118,6 +122,21 @@ func fullQueue(s *fleet.Snapshot, d *fleet.Disk) Verdict {
 	return Verdict{
 		State: Bad, Says: diskName(d) + " has more to do than it can: more than ten requests wait all the time",
 		Because: append([]fleet.Evidence{diskEvidence(d)}, loadEvidence(s, d)...),
+	}
+}
+
+func idleForIO(_ *fleet.Snapshot, h *fleet.Host) Verdict {
+	switch {
+	case h.Waits == nil || !h.Waits.IO.OK:
+		return Verdict{State: CannotTell, Missing: []string{"iowait: vmstat 1 5 on " + h.Name}}
+	case h.Waits.IO.V < 0.10:
+		return Verdict{State: OK}
+	case h.Waits.IO.V < 0.15:
+		return Verdict{State: Lingering}
+	}
+	return Verdict{
+		State: Bad, Says: "the CPUs of " + h.Name + " idle more than a tenth of the time while I/O is under way",
+		Because: append([]fleet.Evidence{because(h, time.Time{}, "/proc/stat", "iowait %.0f %%", h.Waits.IO.V*100)}, waitEvidence(h)...),
 	}
 }
 

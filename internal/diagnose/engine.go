@@ -120,6 +120,9 @@ func (e *engine) step(prev, next *fleet.Snapshot, changed []fleet.Change) ([]fle
 		e.judgeAll(linked, c.New, ref)
 		e.neighbours(linked, ref, e.readers[ref.Kind], near)
 		e.folder.moved(ref)
+		if carries(ref.Kind) && !slices.Equal(statesOf(c.Old), statesOf(c.New)) {
+			e.folder.refold()
+		}
 	}
 	e.neighbourhood(linked, changed, near)
 	for ref := range touched {
@@ -134,6 +137,18 @@ func (e *engine) step(prev, next *fleet.Snapshot, changed []fleet.Change) ([]fle
 	e.agenda.take(next.At, func(i id) { e.judgeOne(linked, i) })
 	e.last = next.Seq
 	return links, e.folder.fold(linked, prev.Findings)
+}
+
+// carries reports whether others stand on a kind that states what it stands on itself: what changes there moves them too.
+func carries(kind fleet.Kind) bool {
+	return kind == fleet.KindDomain || kind == fleet.KindUnit || kind == fleet.KindDisk
+}
+
+func statesOf(o fleet.Object) []fleet.Link {
+	if o == nil {
+		return nil
+	}
+	return slices.Collect(states(o))
 }
 
 // judgeAll judges an object by all rules for it; nil is one that is gone.

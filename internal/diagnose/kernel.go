@@ -102,15 +102,31 @@ func (k *kernelOf) all(since time.Time, is func(*fleet.KernelEvent) bool) (found
 	return found
 }
 
+// again is when the first of some events is too old to count, or the log covers all that counts.
+func (k *kernelOf) again(found []*fleet.KernelEvent, lasts time.Duration) (at time.Time) {
+	if lasts == 0 {
+		return at
+	}
+	if k.why != "" && k.log != nil {
+		if covered := k.log.From.Add(lasts); covered.After(k.s.At) {
+			at = covered
+		}
+	}
+	for _, e := range found {
+		at = sooner(at, e.Last.Add(lasts))
+	}
+	return at
+}
+
 // verdict is Bad for events, worded by says from the last of them, until they are older than lasts.
 func (k *kernelOf) verdict(found []*fleet.KernelEvent, lasts time.Duration, says func(last *fleet.KernelEvent, n int) string) Verdict {
 	if len(found) == 0 {
 		if k.why != "" {
-			return Verdict{State: CannotTell, Missing: []string{k.why}}
+			return Verdict{State: CannotTell, Missing: []string{k.why}, Again: k.again(nil, lasts)}
 		}
 		return Verdict{State: OK}
 	}
-	v := Verdict{State: Bad}
+	v := Verdict{State: Bad, Again: k.again(found, lasts)}
 	last, n := found[0], 0
 	for _, e := range found {
 		v.Since = sooner(v.Since, e.At)
@@ -118,9 +134,6 @@ func (k *kernelOf) verdict(found []*fleet.KernelEvent, lasts time.Duration, says
 		n += e.Count
 		if e.Last.After(last.Last) {
 			last = e
-		}
-		if lasts > 0 {
-			v.Again = sooner(v.Again, e.Last.Add(lasts))
 		}
 	}
 	for _, e := range found[max(0, len(found)-5):] {

@@ -56,6 +56,7 @@ func panicked(is func(cause string) bool, says func(*fleet.Snapshot, *fleet.Host
 		v := k.verdict(slices.DeleteFunc(found, func(e *fleet.KernelEvent) bool { return !is(e.Cause) }), lasts, func(last *fleet.KernelEvent, _ int) string {
 			return says(s, h, last)
 		})
+		v.Again = sooner(v.Again, h.Boot.Add(lasts))
 		last, _ := lastBoot(s, h)
 		switch {
 		case v.State == Bad:

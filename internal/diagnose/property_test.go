@@ -292,7 +292,7 @@ func (r random) host(w *world) fleet.Object {
 		Swap: fleet.Swap{Total: swap, Used: uint64(r.IntN(101)) * swap / 100, InBytesSec: r.maybe(float64(r.IntN(9 << 20))), OutBytesSec: r.maybe(float64(r.IntN(9 << 20)))},
 	}
 	if r.yes() {
-		h.Waits = &fleet.Waits{}
+		h.Waits = &fleet.Waits{IO: r.maybe(float64(r.IntN(5)) / 20)}
 		for i := range r.IntN(5) {
 			h.Waits.Tasks = append(h.Waits.Tasks, fleet.WaitingTask{PID: i, TID: i, Comm: r.one("qemu-kvm", "x"), Wchan: r.one("", "kvm_async_pf_task_wait_schedule"), Since: r.ago(w, time.Minute), Looks: 1 + r.IntN(3)})
 		}

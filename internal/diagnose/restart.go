@@ -65,9 +65,9 @@ func restarted(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	}
 	switch {
 	case !ok:
-		return Verdict{State: CannotTell, Missing: []string{whatRuns(h)}}
+		return Verdict{State: CannotTell, Missing: []string{whatRuns(h)}, Again: v.Again}
 	case started.IsZero():
-		return Verdict{State: CannotTell, Missing: []string{"when its qemu started: ps -o lstart -p $(cat /run/libvirt/qemu/" + d.Name + ".pid) on " + d.Host}}
+		return Verdict{State: CannotTell, Missing: []string{"when its qemu started: ps -o lstart -p $(cat /run/libvirt/qemu/" + d.Name + ".pid) on " + d.Host}, Again: v.Again}
 	}
 	v.Because = cutEvidence(s, h, last)
 	v.Missing = []string{"what it said last: journalctl -b " + last.ID + " -k -e on " + h.Name + ", and ls /var/crash there"}
@@ -135,6 +135,7 @@ func cutOffHot(s *fleet.Snapshot, h *fleet.Host) Verdict {
 		return e.Class == fleet.ClassThermal && sameBoot(e.Boot, last.ID)
 	}), 0, func(last *fleet.KernelEvent, _ int) string { return last.Cause })
 	if heat.State != Bad {
+		heat.Again = v.Again
 		return heat
 	}
 	v.Because, v.Missing = append(heat.Because, endEvidence(h, last)), []string{"whether its firmware switched it off: ipmitool sel list on " + h.Name + ", if it has a BMC"}

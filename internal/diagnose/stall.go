@@ -67,21 +67,36 @@ func swapsNow(metal *fleet.Host, d *fleet.Domain) (says string, known bool, all 
 	return says, metal.SwapKnown() && (metal.Swap.Total == 0 || flows) && d.Process.Swapped.OK, all
 }
 
+// paging are the tasks that wait now, for longer than one look, for a page of the host below.
+func paging(h *fleet.Host) (since time.Time, found bool) {
+	if h.Waits == nil {
+		return since, false
+	}
+	for _, t := range h.Waits.Tasks {
+		if t.Looks > 1 && strings.HasPrefix(t.Wchan, "kvm_async_pf") {
+			since, found = sooner(since, t.Since), true
+		}
+	}
+	return since, found
+}
+
 func wrongLayer(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	const lasts = 24 * time.Hour
-	k, paging := hung(s, h, true)
-	since := s.At.Add(-hangs)
-	signs := append(slices.Clone(paging), k.within(since, class(fleet.ClassLockup))...)
-	sure := len(paging) > 0
+	k, signs := hung(s, h, true)
+	waiting, waits := paging(h)
+	sure := len(signs) > 0 || waits
+	signs = append(slices.Clone(signs), k.within(s.At.Add(-hangs), class(fleet.ClassLockup))...)
 	panicked := k.within(s.At.Add(-lasts), func(e *fleet.KernelEvent) bool { return e.Class == fleet.ClassPanic && asyncFault(e.Cause) })
+	none := len(signs)+len(panicked) == 0 && !waits
 	d, metal, ok := beneath(s, h)
+	again := sooner(k.again(signs, hangs), k.again(panicked, lasts))
 	switch {
-	case len(signs)+len(panicked) == 0 && k.why != "" && (ok || h.Identity.Virtual != ""):
-		return Verdict{State: CannotTell, Missing: []string{k.why}}
-	case len(signs)+len(panicked) == 0 || !ok && h.Identity.Virtual == "":
+	case none && k.why != "" && (ok || h.Identity.Virtual != ""):
+		return Verdict{State: CannotTell, Missing: []string{k.why}, Again: again}
+	case none || !ok && h.Identity.Virtual == "":
 		return Verdict{State: OK}
 	case !ok || metal == nil:
-		return Verdict{State: CannotTell, Missing: []string{whatRuns(h) + "; vmstat 1 5 there shows whether it swaps"}}
+		return Verdict{State: CannotTell, Missing: []string{whatRuns(h) + "; vmstat 1 5 there shows whether it swaps"}, Again: again}
 	}
 	if in, out, flows := swapFlow(h); !sure && len(panicked) == 0 && flows && in+out > 1<<20 {
 		return Verdict{State: OK} // it swaps itself, which is reason enough
@@ -89,23 +104,29 @@ func wrongLayer(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	says, known, swap := swapsNow(metal, d)
 	switch {
 	case says == "" && !known:
-		return Verdict{State: CannotTell, Missing: []string{"whether " + metal.Name + " swaps: vmstat 1 5, and grep VmSwap /proc/PID/status of its qemu there"}}
+		return Verdict{State: CannotTell, Missing: []string{"whether " + metal.Name + " swaps: vmstat 1 5, and grep VmSwap /proc/PID/status of its qemu there"}, Again: again}
 	case says == "":
 		return Verdict{State: OK}
 	}
-	v := k.verdict(signs, hangs, func(*fleet.KernelEvent, int) string {
+	stalls := func(*fleet.KernelEvent, int) string {
 		return fmt.Sprintf("%s stalls because %s, the host below it, %s: its own disk and swap have no part in it", h.Name, metal.Name, says)
-	})
-	if len(signs) == 0 {
+	}
+	var v Verdict
+	switch {
+	case len(signs) > 0:
+		v = k.verdict(signs, hangs, stalls)
+	case waits:
+		v = Verdict{State: Bad, Since: waiting, Says: stalls(nil, 0)}
+	default:
 		v = k.verdict(panicked, lasts, func(*fleet.KernelEvent, int) string {
 			return fmt.Sprintf("%s panicked for a page of %s, the host below it, which %s", h.Name, metal.Name, says)
 		})
 	}
-	v.Severity = fleet.Serious
+	v.Severity, v.Again = fleet.Serious, again
 	if sure {
 		v.Confidence = fleet.High
 	}
-	v.Because = append(v.Because, swap...)
+	v.Because = append(append(v.Because, waitEvidence(h)...), swap...)
 	if below := kernelSince(s, metal.Source, metal.Name, v.Since.Add(-lag)); below.why == "" && len(diskFaults(&below, v.Since.Add(-lag), nil)) == 0 {
 		v.Because = append(v.Because, because(below.log, v.Since, "kernel log of "+metal.Name, "it covers that time and tells of no disk error: no disk is at fault"))
 	}
@@ -153,13 +174,14 @@ func diskOwner(s *fleet.Snapshot, h *fleet.Host) (owner *fleet.Host, d *fleet.Do
 func diskStall(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	k, found := hung(s, h, false)
 	owner, _, disks := diskOwner(s, h)
+	again := k.again(found, hangs)
 	switch {
 	case len(found) == 0 && k.why != "":
-		return Verdict{State: CannotTell, Missing: []string{k.why}}
+		return Verdict{State: CannotTell, Missing: []string{k.why}, Again: again}
 	case len(found) == 0:
 		return Verdict{State: OK}
 	case owner == nil:
-		return Verdict{State: CannotTell, Missing: []string{whatRuns(h) + "; journalctl -k there shows whether its disk fails"}}
+		return Verdict{State: CannotTell, Missing: []string{whatRuns(h) + "; journalctl -k there shows whether its disk fails"}, Again: again}
 	}
 	v := k.verdict(found, hangs, func(*fleet.KernelEvent, int) string { return "" })
 	since := v.Since.Add(-lag)
@@ -179,9 +201,9 @@ func diskStall(s *fleet.Snapshot, h *fleet.Host) Verdict {
 		v.Says, v.Confidence = fmt.Sprintf("tasks on %s hang because %s of %s takes more than half a second for each request", h.Name, slow.Name, owner.Name), fleet.Medium
 		v.Because = append(v.Because, diskEvidence(slow))
 	case log.why != "":
-		return Verdict{State: CannotTell, Missing: []string{log.why}}
+		return Verdict{State: CannotTell, Missing: []string{log.why}, Again: again}
 	default:
-		return Verdict{State: OK, Again: v.Again} // its log covers the time and is clean
+		return Verdict{State: OK, Again: again} // its log covers the time and is clean
 	}
 	v.Severity = fleet.Serious
 	return v
@@ -197,22 +219,23 @@ const idleDisk = 0.2
 func limitHang(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	k, found := hung(s, h, false)
 	owner, d, disks := diskOwner(s, h)
+	again := k.again(found, hangs)
 	switch {
 	case owner == h || owner != nil && !slices.ContainsFunc(d.Disks, func(disk fleet.DomainDisk) bool { return disk.Tune.Any() }):
 		return Verdict{State: OK} // nothing limits it
 	case len(found) == 0 && k.why != "":
-		return Verdict{State: CannotTell, Missing: []string{k.why}}
+		return Verdict{State: CannotTell, Missing: []string{k.why}, Again: again}
 	case len(found) == 0:
 		return Verdict{State: OK}
 	case owner == nil:
-		return Verdict{State: CannotTell, Missing: []string{whatRuns(h) + "; virsh blkdeviotune there shows its limits"}}
+		return Verdict{State: CannotTell, Missing: []string{whatRuns(h) + "; virsh blkdeviotune there shows its limits"}, Again: again}
 	}
 	evidence := []fleet.Evidence{}
 	for _, name := range disks {
 		disk, ok := fleet.Find[*fleet.Disk](s, fleet.OfHost(fleet.KindDisk, owner.Source, owner.Name, name))
 		switch {
 		case !ok || !disk.IO.Util.OK:
-			return Verdict{State: CannotTell, Missing: []string{"whether " + name + " of " + owner.Name + " is idle: iostat -x 1 5 there"}}
+			return Verdict{State: CannotTell, Missing: []string{"whether " + name + " of " + owner.Name + " is idle: iostat -x 1 5 there"}, Again: again}
 		case disk.IO.Util.V >= idleDisk:
 			return Verdict{State: OK}
 		}

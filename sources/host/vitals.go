@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/shirou/gopsutil/v3/common"
@@ -81,8 +82,13 @@ func (m *hostReader) look(ctx context.Context, now time.Time) (fleet.Facts, erro
 		}
 		h.Swap.InBytesSec, h.Swap.OutBytesSec = pages.since(m.before.swap, now.Sub(m.before.at))
 	}
-	m.before = next
 	h.Waits = m.waits.look(now, h)
+	if m.before.ok && h.Waits != nil {
+		waits := *h.Waits
+		waits.IO = ticks.ioWait(m.before.cpu)
+		h.Waits = &waits
+	}
+	m.before = next
 	h.Missing = m.notes.all()
 	return fleet.Facts{h}, nil
 }
@@ -146,7 +152,7 @@ func (m *hostReader) pressure() *fleet.Pressure {
 }
 
 // cpuTicks is the first line of /proc/stat in seconds.
-type cpuTicks struct{ all, idle, steal float64 }
+type cpuTicks struct{ all, idle, steal, io float64 }
 
 func (m *hostReader) ticks(ctx context.Context) (cpuTicks, error) {
 	all, err := cpu.TimesWithContext(ctx, false)
@@ -159,7 +165,16 @@ func (m *hostReader) ticks(ctx context.Context) (cpuTicks, error) {
 	t := all[0]
 	// Guest time is already part of user time; gopsutil's Total would count it twice, and this is a hypervisor's tool.
 	idle := t.Idle + t.Iowait
-	return cpuTicks{all: t.User + t.Nice + t.System + t.Irq + t.Softirq + t.Steal + idle, idle: idle, steal: t.Steal}, nil
+	return cpuTicks{all: t.User + t.Nice + t.System + t.Irq + t.Softirq + t.Steal + idle, idle: idle, steal: t.Steal, io: t.Iowait}, nil
+}
+
+// ioWait is the share of idle time in which I/O was under way, in steps of 0.05.
+func (t cpuTicks) ioWait(before cpuTicks) fleet.Opt[float64] {
+	all, io := t.all-before.all, t.io-before.io
+	if all <= 0 || io > all {
+		return fleet.Opt[float64]{}
+	}
+	return fleet.Some(math.Round(max(0, io/all)*20) / 20) // the kernel may take back a tick
 }
 
 // since returns the shares of busy and stolen time; missing when nothing passed or a counter went back.
