@@ -179,7 +179,11 @@ func linkTrouble(s *fleet.Snapshot, h *fleet.Host) Verdict {
 		if flapping != "" {
 			return fmt.Sprintf("the link of %s on %s went down %d times in ten minutes: cable, port or card", flapping, h.Name, downs[flapping])
 		}
-		return fmt.Sprintf("%s on %s: %s", last.Subject, h.Name, map[bool]string{true: "its link went down", false: last.Cause}[last.Cause == "down"])
+		what := last.Cause
+		if what == "down" {
+			what = "its link went down"
+		}
+		return fmt.Sprintf("%s on %s: %s", last.Subject, h.Name, what)
 	})
 	if flapping != "" {
 		v.Severity = fleet.Serious

@@ -17,8 +17,8 @@ func stallRules() []Rule {
 	return []Rule{{
 		ID: "X-03", Title: "virtual machine waits for the swap of its host", Kind: fleet.KindHost, Severity: fleet.Serious, Confidence: fleet.Medium,
 		Source:   "arch/x86/kernel/kvm.c: a task in kvm_async_pf_task_wait waits for a page that the host below has swapped out; that host's swap beside it",
-		Explains: []string{"KRN-HUNG-APF", "KRN-LOCK", "KRN-APF", "IO-04"}, Remedies: []string{"unit-noswap", "swappiness"},
-		Reads: reads(fleet.KindHost, fleet.KindKernel, fleet.KindKernelLog), Judge: on(wrongLayer),
+		Explains: []string{"KRN-HUNG-APF", "KRN-LOCK", "KRN-APF", "IO-04"}, // the remedies are those of MEM-03: they are for the host below
+		Reads:    reads(fleet.KindHost, fleet.KindKernel, fleet.KindKernelLog), Judge: on(wrongLayer),
 	}, {
 		ID: "X-04", Title: "tasks hang for a disk that fails", Kind: fleet.KindHost, Severity: fleet.Serious,
 		Source:   "hung tasks, and errors or waits of half a second on the disk below them in the same half hour, of this host or of the one below; a log that covers it and has none rules it out",
@@ -27,8 +27,8 @@ func stallRules() []Rule {
 	}, {
 		ID: "IO-08", Title: "virtual machine hangs at its own limit", Kind: fleet.KindHost, Severity: fleet.Serious, Confidence: fleet.Low,
 		Source:   "qemu issue 3144: a guest that writes at random under an I/O limit may hang for good while the disk below it is idle",
-		Explains: []string{"KRN-HUNG", "IO-04"}, Remedies: []string{"domain-limit"},
-		Reads: reads(fleet.KindHost, fleet.KindDisk), Judge: on(limitHang),
+		Explains: []string{"KRN-HUNG", "IO-04"},
+		Reads:    reads(fleet.KindHost, fleet.KindDisk), Judge: on(limitHang),
 	}}
 }
 
@@ -210,7 +210,7 @@ func diskStall(s *fleet.Snapshot, h *fleet.Host) Verdict {
 }
 
 func faultOf(e *fleet.KernelEvent) string {
-	return strings.TrimSpace(e.Subject + ", " + e.Cause)
+	return strings.Trim(e.Subject+", "+e.Cause, ", ")
 }
 
 // idleDisk is the share of time under which a disk counts as idle.
