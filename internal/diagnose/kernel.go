@@ -18,8 +18,8 @@ func kernelRules() []Rule {
 		Reads:  reads, Judge: on(outOfMemory),
 	}, {
 		ID: "KRN-HUNG", Title: "task hangs", Kind: fleet.KindHost, Severity: fleet.Serious,
-		Source: "kernel/hung_task.c: 120 s in an uninterruptible wait",
-		Reads:  reads, Judge: on(hungTask),
+		Source: "kernel/hung_task.c: 120 s in an uninterruptible wait; a log that covers it and tells of no disk error rules the disk out",
+		Reads:  Reads{Around: reads.Around, Kinds: []fleet.Kind{fleet.KindDomain}, Far: append([]fleet.Kind{fleet.KindHost}, reads.Around...)}, Judge: on(hungTask),
 	}, {
 		ID: "KRN-HUNG-APF", Title: "task waits for a page of the host below", Kind: fleet.KindHost, Severity: fleet.Serious,
 		Source: "a hung task in kvm_async_pf_task_wait: arch/x86/kernel/kvm.c, \"Page is swapped out by the host\"",
@@ -198,6 +198,9 @@ func hungTask(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	})
 	if v.State == Bad {
 		v.Because = append(v.Because, waitEvidence(h)...)
+		if owner, _, disks := diskOwner(s, h); owner != nil {
+			v.Because = append(v.Because, noDiskFault(s, owner, v.Since, disks)...)
+		}
 	}
 	return v
 }

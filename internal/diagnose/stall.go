@@ -127,10 +127,18 @@ func wrongLayer(s *fleet.Snapshot, h *fleet.Host) Verdict {
 		v.Confidence = fleet.High
 	}
 	v.Because = append(append(v.Because, waitEvidence(h)...), swap...)
-	if below := kernelSince(s, metal.Source, metal.Name, v.Since.Add(-lag)); below.why == "" && len(diskFaults(&below, v.Since.Add(-lag), nil)) == 0 {
-		v.Because = append(v.Because, because(below.log, v.Since, "kernel log of "+metal.Name, "it covers that time and tells of no disk error: no disk is at fault"))
-	}
+	v.Because = append(v.Because, noDiskFault(s, metal, v.Since, nil)...)
 	return v
+}
+
+// noDiskFault is evidence that no disk of a host is at fault for what hangs since a time: its log covers that and is clean.
+func noDiskFault(s *fleet.Snapshot, h *fleet.Host, since time.Time, disks []string) []fleet.Evidence {
+	since = since.Add(-lag)
+	k := kernelSince(s, h.Source, h.Name, since)
+	if k.why != "" || len(diskFaults(&k, since, disks)) > 0 {
+		return nil
+	}
+	return []fleet.Evidence{because(k.log, time.Time{}, "kernel log of "+h.Name, "it covers that time and tells of no disk error: no disk is at fault")}
 }
 
 // diskFaults are the errors of some disks, or of all where they are not known.
