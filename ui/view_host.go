@@ -77,6 +77,9 @@ func sensorTrend(c *scene, s *fleet.Sensor) cell {
 }
 
 func sensorNow(c *scene, s *fleet.Sensor) cell {
+	if s.Fan != nil && s.Fan.RPM.OK {
+		return cell{strconv.Itoa(s.Fan.RPM.V), c.t.state(s.Health().State)}
+	}
 	if !s.Celsius.OK {
 		return cell{or(s.NoData, "no data"), dim}
 	}
@@ -85,6 +88,9 @@ func sensorNow(c *scene, s *fleet.Sensor) cell {
 
 // sensorLimits are the sensor's own: max and crit, "—" for one it does not tell.
 func sensorLimits(c *scene, s *fleet.Sensor) cell {
+	if s.Fan != nil && s.Fan.Min.OK {
+		return cell{"min " + strconv.Itoa(s.Fan.Min.V), dim}
+	}
 	if !s.Max.OK && !s.Crit.OK {
 		return cell{"no limits", dim}
 	}

@@ -1,7 +1,15 @@
 package diagnose
 
+import "maps"
+
 // bewares says of each rule when it is wrong, or what it finds is harmless.
 func bewares() map[string]string {
+	all := lowerBewares()
+	maps.Copy(all, upperBewares())
+	return all
+}
+
+func upperBewares() map[string]string {
 	return map[string]string{
 		"NOVA-01": "no proof of a crash: poweroff inside the guest and a reboot of the hypervisor look the same",
 		"NOVA-03": "the first minutes after a hypervisor booted: nova compares every ten minutes; NOSTATE and PAUSED it leaves alone",
@@ -82,5 +90,50 @@ func bewares() map[string]string {
 		"BOOT-01":   "a kernel that needs no initramfs, or a boot entry that names another one",
 		"BOOT-02":   "a journal that was cut or rotated ends just as abruptly",
 		"NET-01":    "a firewall between the machine that asks and the endpoint",
+	}
+}
+
+// lowerBewares are of rules about hosts, disks and virtual machines.
+func lowerBewares() map[string]string {
+	return map[string]string{
+		"KRN-HUNG-APF": "a page that is not there for another reason, as while a machine moves; a wake-up that was lost",
+		"VIRT-09":      "images that are never filled, and trim that gives room back",
+		"KRN-APF":      "a bug of KVM's can bring it too, most likely with one hypervisor inside of another: bring both kernels up to date",
+		"KRN-NOROOT":   "a wrong root= on the kernel's command line, or the driver of a disk that is missing",
+		"KRN-LOCK":     "a machine that was paused, or moved to another host, looks so when it goes on",
+		"KRN-OOPS":     "modules from elsewhere; one line alone may be harmless",
+		"KRN-NVME":     "a disk that was taken out",
+		"KRN-ATA":      "an empty port, and a disk that wakes up; a cable that was moved",
+		"KRN-MCE":      "one corrected error in months is what such memory is for",
+		"KRN-AER":      "corrected errors are common; those of a card that sleeps mean nothing",
+		"KRN-LINK":     "somebody pulled the cable, or the switch was restarted",
+		"KRN-MD":       "somebody took the disk out of the array",
+		"X-02":         "an operator's reset through libvirt or Nova ends as hard as a crash does: see who asked for it",
+		"X-03":         "pages that are not in memory for another reason, as of a file or a migration; a stall that a lost interrupt brought",
+		"X-04":         "an error on another disk of the same host, where it is not known on which the machine's are",
+		"X-05":         "a thin pool that is full under a filesystem that is not",
+		"X-06":         "a machine that is always hot: then the heat was there without being the cause",
+		"X-07":         "an update that was begun anew and ended well: look at the initramfs first",
+		"VIRT-02":      "an operator who ended a qemu that hung",
+		"VIRT-03":      "a reboot from inside that somebody wanted",
+		"VIRT-06":      "images that are not written any more",
+		"VIRT-07":      "a guest that can be made anew",
+		"VIRT-08":      "kdump inside the guest, or kernel.panic, boots it anew all the same",
+		"SMT-05":       "an old error that stays in the log until the next power cycle",
+		"SMT-11":       "attributes of age say that it is old, not that it fails",
+		"SMT-12":       "some vendors count in other units",
+		"SMT-14":       "tests that run elsewhere, as smartd's, or a disk that keeps no log of them",
+		"TMP-02":       "usual limits are not those of this part: see its data sheet",
+		"TMP-03":       "a laptop or a small box is made to run there under load",
+		"TMP-04":       "a machine whose fans are told to be quiet",
+		"TMP-05":       "a connector without a fan; fans that stand still on purpose while it is cool",
+		"MEM-04":       "a cold start, and programs that map large files",
+		"MEM-08":       "a mode that somebody chose so",
+		"MEM-10":       "huge pages count as used",
+		"IO-01":        "a disk that wakes up; a backup that may take its time",
+		"IO-02":        "disks behind a controller with its own cache",
+		"IO-03":        "one slow disk beside others that are well",
+		"IO-05":        "one slow read on a machine that does nothing else counts in full, and a busy one hides it",
+		"IO-08":        "nobody knows yet which versions of qemu have it: a limit that is merely low looks the same",
 	}
 }

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"strata/internal/fleet"
@@ -16,7 +17,7 @@ func bootRules() []Rule {
 	}, {
 		ID: "BOOT-02", Title: "machine was cut off, not shut down", Kind: fleet.KindHost, Severity: fleet.Warn, Confidence: fleet.Medium,
 		Source:   "systemd writes that it shuts down, and journald that it stops: a journal without either ends in power, reset or panic; for a day",
-		Explains: []string{"X-01"}, Fold: Fold{Within: rebootWindow},
+		Explains: []string{"X-01", "X-02", "VIRT-02"}, Fold: Fold{Within: rebootWindow},
 		Reads: bootReads(), Judge: on(cutOff),
 	}}
 }
@@ -75,26 +76,49 @@ func lastBoot(s *fleet.Snapshot, h *fleet.Host) (last *fleet.BootRecord, why str
 }
 
 func cutOff(s *fleet.Snapshot, h *fleet.Host) Verdict {
+	if d, ok := below[*fleet.Domain](s, h.Ref(), fleet.KindDomain); ok && !d.Process.Started.IsZero() {
+		return Verdict{State: OK} // X-02 says more
+	}
+	last, v := lastCut(s, h)
+	if last == nil {
+		return v
+	}
+	v.Says = fmt.Sprintf("%s was cut off after %s, not shut down: power, a reset, or a panic that nobody could write down; it booted at %s", h.Name, clock(s, last.End), clock(s, h.Boot))
+	v.Because = []fleet.Evidence{endEvidence(h, last)}
+	return v
+}
+
+// lastCut is the boot before this one if it was cut off and no panic was written, with a verdict to complete; else nil,
+// with the verdict.
+func lastCut(s *fleet.Snapshot, h *fleet.Host) (*fleet.BootRecord, Verdict) {
 	const lasts = 24 * time.Hour
 	if h.Boot.IsZero() || h.BootID == "" {
-		return Verdict{State: CannotTell, Missing: []string{"when " + h.Name + " booted: cat /proc/stat"}}
+		return nil, Verdict{State: CannotTell, Missing: []string{"when " + h.Name + " booted: cat /proc/stat"}}
 	}
 	until := h.Boot.Add(lasts)
 	if !s.At.Before(until) {
-		return Verdict{State: OK} // it has been up for longer
+		return nil, Verdict{State: OK} // it has been up for longer
 	}
 	last, why := lastBoot(s, h)
+	k := kernelSince(s, h.Source, h.Name, h.Boot)
 	switch {
 	case why != "":
-		return Verdict{State: CannotTell, Missing: []string{why}}
+		return nil, Verdict{State: CannotTell, Missing: []string{why}, Again: until}
+	case k.later(h, last.End):
+		return nil, Verdict{State: CannotTell, Missing: []string{"how the last boot ended: journalctl -b -1 -n 20 on " + h.Name}, Again: until} // its record is older
 	case last.Ended != fleet.BootCut || panicWritten(s, h, last):
-		return Verdict{State: OK} // KRN-PANIC says more
+		return nil, Verdict{State: OK} // KRN-PANIC says more
 	}
-	how, because := howCut(s, h, last)
-	return Verdict{
-		State: Bad, Since: h.Boot, Again: until, Because: because,
-		Says: fmt.Sprintf("%s was cut off after %s, not shut down: %s; it booted at %s", h.Name, clock(s, last.End), how, clock(s, h.Boot)),
-	}
+	return last, Verdict{State: Bad, Since: h.Boot, Again: until}
+}
+
+// later reports whether a boot is known that began after a time and is not the one that a host is in.
+func (k *kernelOf) later(h *fleet.Host, than time.Time) bool {
+	return k.log != nil && slices.ContainsFunc(k.log.Boots, func(b fleet.Boot) bool { return b.First.After(than) && !sameBoot(b.ID, h.BootID) })
+}
+
+func endEvidence(h *fleet.Host, last *fleet.BootRecord) fleet.Evidence {
+	return because(last, last.End, "journalctl -b "+last.ID+" on "+h.Name, "its last line: %s", sentence(last.Last))
 }
 
 // panicWritten reports whether the kernel wrote down why a boot ended.
@@ -103,20 +127,19 @@ func panicWritten(s *fleet.Snapshot, h *fleet.Host, last *fleet.BootRecord) bool
 	return len(k.within(last.Begin, func(e *fleet.KernelEvent) bool { return e.Class == fleet.ClassPanic && sameBoot(e.Boot, last.ID) })) > 0
 }
 
-// howCut tells what is known of how a boot was cut off: of a virtual machine, whether its qemu outlived that.
-func howCut(s *fleet.Snapshot, h *fleet.Host, last *fleet.BootRecord) (how string, all []fleet.Evidence) {
-	all = []fleet.Evidence{because(last, last.End, "journalctl -b "+last.ID+" on "+h.Name, "its last line: %s", sentence(last.Last))}
+// cutEvidence is what is known of how a boot was cut off: of a virtual machine, whether its qemu outlived that.
+func cutEvidence(s *fleet.Snapshot, h *fleet.Host, last *fleet.BootRecord) []fleet.Evidence {
+	all := []fleet.Evidence{endEvidence(h, last)}
 	d, ok := below[*fleet.Domain](s, h.Ref(), fleet.KindDomain)
 	switch {
 	case !ok || d.Process.Started.IsZero():
-		return "power, a reset, or a panic that nobody could write down", all
+		return all
 	case d.Process.Started.Before(last.End):
-		return "its qemu on " + d.Host + " lived on, so it reset itself or panicked",
-			append(all, because(d, d.Process.Started, "its qemu on "+d.Host, "started before that, and runs since"))
+		return append(all, because(d, d.Process.Started, "its qemu on "+d.Host, "started before that, and runs since"))
 	}
 	all = append(all, because(d, d.Process.Started, "its qemu on "+d.Host, "started"))
 	if d.Log != nil {
 		all = append(all, qemuEvidence(d, last.End.Add(-time.Minute))...)
 	}
-	return "its qemu on " + d.Host + " ended, and was started again", all
+	return all
 }

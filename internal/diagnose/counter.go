@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"strata/internal/fleet"
 )
@@ -31,20 +32,50 @@ func counterRules() []Rule {
 		ID: "SMT-04", Title: "NVMe logged errors", Kind: fleet.KindDisk, Severity: fleet.Info,
 		Source:   "num_err_log_entries is no failure counter: commands the drive does not know count too (smartd.conf.5)",
 		Remedies: accepting,
-		Judge:    grown(counted{"num_err_log_entries", fleet.Info}),
+		Judge:    on(loggedMore),
 	}, {
 		ID: "SMT-06", Title: "disk lost power", Kind: fleet.KindDisk, Severity: fleet.Warn,
 		Source: "NVMe unsafe_shutdowns; growth only", Remedies: accepting, Judge: grown(counted{"unsafe_shutdowns", fleet.Warn}),
 	}, {
 		ID: "SMT-07", Title: "disk throttles for heat", Kind: fleet.KindDisk, Severity: fleet.Warn,
-		Source:   "NVMe thermal management transitions (T1 light, T2 heavy), minutes over its temperature limits; growth only",
+		Source:   "NVMe thermal management transitions (T1 light, T2 heavy), minutes over its temperature limits; growth is a warning, its past a note",
 		Remedies: accepting,
-		Judge: grown(counted{"thermal_temp1_transitions", fleet.Warn}, counted{"warning_temp_time", fleet.Warn},
-			counted{"thermal_temp2_transitions", fleet.Serious}, counted{"critical_comp_time", fleet.Serious}),
+		Judge:    on(heatCounted),
 	}, {
 		ID: "MD-01", Title: "array degraded", Kind: fleet.KindDisk, Severity: fleet.Critical,
 		Source: "/sys/block/mdN/md/degraded", Judge: on(degraded),
 	}}
+}
+
+// loggedMore tells what the new entries are, where they can be read.
+func loggedMore(s *fleet.Snapshot, d *fleet.Disk) Verdict {
+	v := grown(counted{"num_err_log_entries", fleet.Info})(s, d)
+	if v.State == Bad {
+		v.Because = append(v.Because, logEvidence(d)...)
+	}
+	return v
+}
+
+// heatCounted tells of what is long past as of a note: minutes of years ago count too.
+func heatCounted(s *fleet.Snapshot, d *fleet.Disk) Verdict {
+	v := grown(counted{"thermal_temp1_transitions", fleet.Warn}, counted{"warning_temp_time", fleet.Warn},
+		counted{"thermal_temp2_transitions", fleet.Serious}, counted{"critical_comp_time", fleet.Serious})(s, d)
+	if v.State != OK {
+		return v
+	}
+	past := Verdict{State: Bad, Severity: fleet.Info}
+	n := uint64(0)
+	for _, name := range [...]string{"thermal_temp1_transitions", "thermal_temp2_transitions"} {
+		if c, ok := d.Counter(name); ok && c.Value > 0 {
+			n += c.Value
+			past.Because = append(past.Because, because(d, time.Time{}, "counter "+name, "%d in its life, none since %s", c.Value, clock(s, c.Since)))
+		}
+	}
+	if n == 0 {
+		return v
+	}
+	past.Says = fmt.Sprintf("%s has throttled for heat %s in its life, none of it lately", diskName(d), plural(n, "time"))
+	return past
 }
 
 // counted is a counter with what its growth means.

@@ -73,11 +73,13 @@ type Fold struct {
 // Reads says what a rule looks at besides its own object, so that it is judged again when that changes.
 type Reads struct {
 	Kinds []fleet.Kind // of objects one link away
-	// Around is of objects anywhere in its own source, and whether looking at them fails: KindKernel, KindKernelLog, KindBoot,
-	// KindFlavor. The rule's own kind has one scope there.
+	// Around is of objects anywhere in its own source, and whether looking at them fails: those that aroundKind knows. The
+	// rule's own kind has one scope there.
 	Around []fleet.Kind
-	Fails  fleet.Kind // whether looking at that kind fails (Snapshot.Failing)
-	Seen   fleet.Kind // when that kind was last seen (Part.At)
+	// Far is of those around a host that is one or two links away, such as the one that runs the virtual machine it is about.
+	Far   []fleet.Kind
+	Fails fleet.Kind // whether looking at that kind fails (Snapshot.Failing)
+	Seen  fleet.Kind // when that kind was last seen (Part.At)
 }
 
 // Diagnose judges everything in next from scratch. Since, holds and what is clearing come from prev's findings, which may

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"iter"
 	"slices"
 	"time"
 
@@ -15,6 +16,8 @@ type engine struct {
 	readers map[fleet.Kind][]int // rules by the kinds they read besides
 	fails   map[fleet.Kind][]int // rules by the kind of which they read whether looking at it fails
 	around  map[fleet.Kind][]int // rules by the kinds they read in their object's source
+	far     map[fleet.Kind][]int // rules by the kinds they read around a host further away
+	farther []int                // rules that read anything so
 	seen    map[fleet.Kind][]int // rules by the kind whose Part.At they read
 
 	links  *linker
@@ -26,7 +29,7 @@ type engine struct {
 func newEngine(rules []Rule) *engine {
 	e := &engine{
 		rules: rules, byID: map[string]int{}, byKind: map[fleet.Kind][]int{}, readers: map[fleet.Kind][]int{},
-		fails: map[fleet.Kind][]int{}, around: map[fleet.Kind][]int{}, seen: map[fleet.Kind][]int{},
+		fails: map[fleet.Kind][]int{}, around: map[fleet.Kind][]int{}, far: map[fleet.Kind][]int{}, seen: map[fleet.Kind][]int{},
 	}
 	for i := range rules {
 		r := &rules[i]
@@ -37,6 +40,12 @@ func newEngine(rules []Rule) *engine {
 		}
 		for _, k := range r.Reads.Around {
 			e.around[k] = append(e.around[k], i)
+		}
+		for _, k := range r.Reads.Far {
+			e.far[k] = append(e.far[k], i)
+		}
+		if len(r.Reads.Far) > 0 {
+			e.farther = append(e.farther, i)
 		}
 		if k := r.Reads.Fails; k != "" {
 			e.fails[k] = append(e.fails[k], i)
@@ -111,7 +120,7 @@ func (e *engine) step(prev, next *fleet.Snapshot, changed []fleet.Change) ([]fle
 		e.judgeAll(linked, c.New, ref)
 		e.neighbours(linked, ref, e.readers[ref.Kind], near)
 		e.folder.moved(ref)
-		if restated(c) {
+		if carries(ref.Kind) && !slices.Equal(statesOf(c.Old), statesOf(c.New)) {
 			e.folder.refold()
 		}
 	}
@@ -119,6 +128,7 @@ func (e *engine) step(prev, next *fleet.Snapshot, changed []fleet.Change) ([]fle
 	for ref := range touched {
 		o, _ := linked.Get(ref)
 		e.judgeAll(linked, o, ref)
+		e.neighbours(linked, ref, e.farther, near) // what is two links away may be another
 	}
 	e.parts(prev, linked, near)
 	for i := range near {
@@ -129,11 +139,16 @@ func (e *engine) step(prev, next *fleet.Snapshot, changed []fleet.Change) ([]fle
 	return links, e.folder.fold(linked, prev.Findings)
 }
 
-// restated reports whether a change is one of what a domain stands on: servers, nodes and hosts stand on it in turn.
-func restated(c fleet.Change) bool {
-	before, was := c.Old.(*fleet.Domain)
-	now, is := c.New.(*fleet.Domain)
-	return was && is && !slices.Equal(domainStates(before), domainStates(now))
+// carries reports whether others stand on a kind that states what it stands on itself: what changes there moves them too.
+func carries(kind fleet.Kind) bool {
+	return kind == fleet.KindDomain || kind == fleet.KindUnit || kind == fleet.KindDisk
+}
+
+func statesOf(o fleet.Object) []fleet.Link {
+	if o == nil {
+		return nil
+	}
+	return slices.Collect(states(o))
 }
 
 // judgeAll judges an object by all rules for it; nil is one that is gone.
@@ -202,19 +217,29 @@ func (e *engine) neighbours(s *fleet.Snapshot, ref fleet.Ref, rules []int, near 
 	if len(rules) == 0 {
 		return
 	}
-	add := func(other fleet.Ref) {
+	for other := range adjacent(s, ref) {
 		for _, rule := range rules {
 			if e.rules[rule].Kind == other.Kind {
 				near[id{rule, other}] = struct{}{}
 			}
 		}
 	}
-	for l := range up(s, ref) {
-		add(l.To)
-	}
-	if stored(ref.Kind) {
-		for l := range s.Down(ref) {
-			add(l.From)
+}
+
+// adjacent yields the objects one link away from ref: what it stands on, and what is found out to stand on it.
+func adjacent(s *fleet.Snapshot, ref fleet.Ref) iter.Seq[fleet.Ref] {
+	return func(yield func(fleet.Ref) bool) {
+		for l := range up(s, ref) {
+			if !yield(l.To) {
+				return
+			}
+		}
+		if stored(ref.Kind) {
+			for l := range s.Down(ref) {
+				if !yield(l.From) {
+					return
+				}
+			}
 		}
 	}
 }
@@ -227,7 +252,7 @@ type sourceKind struct {
 
 // neighbourhood collects the judgements by rules that read what changed anywhere in their object's source.
 func (e *engine) neighbourhood(s *fleet.Snapshot, changed []fleet.Change, near map[id]struct{}) {
-	if len(e.around) == 0 {
+	if len(e.around)+len(e.far) == 0 {
 		return
 	}
 	done := map[sourceKind]bool{}
@@ -246,7 +271,7 @@ func (e *engine) neighbourhood(s *fleet.Snapshot, changed []fleet.Change, near m
 	}
 }
 
-// aroundKind is the kind of what rules read around their objects, "" for other objects.
+// aroundKind is the kind of what rules read around their objects or around a host, "" for other objects.
 func aroundKind(o fleet.Object) fleet.Kind {
 	switch o.(type) {
 	case *fleet.KernelEvent:
@@ -259,22 +284,38 @@ func aroundKind(o fleet.Object) fleet.Kind {
 		return fleet.KindFlavor
 	case *fleet.ComputeService:
 		return fleet.KindCompute
+	case *fleet.Host:
+		return fleet.KindHost
+	case *fleet.Disk:
+		return fleet.KindDisk
+	case *fleet.Filesystem:
+		return fleet.KindFilesystem
+	case *fleet.Unit:
+		return fleet.KindUnit
 	}
 	return ""
 }
 
 func (e *engine) aroundOf(s *fleet.Snapshot, at sourceKind, near map[id]struct{}) {
-	rules := e.around[at.kind]
-	if len(rules) == 0 {
-		return
-	}
-	for _, rule := range rules {
+	for _, rule := range e.around[at.kind] {
 		p, ok := s.Part(at.source, e.rules[rule].Kind.Scope())
 		if !ok {
 			continue
 		}
 		for _, o := range p.Facts {
 			near[id{rule, o.Ref()}] = struct{}{}
+		}
+	}
+	rules := e.far[at.kind]
+	p, ok := s.Part(at.source, fleet.KindHost.Scope())
+	if len(rules) == 0 || !ok {
+		return
+	}
+	for _, host := range p.Facts {
+		ref := host.Ref()
+		e.neighbours(s, ref, rules, near)
+		for other := range adjacent(s, ref) {
+			e.neighbours(s, other, rules, near)
 		}
 	}
 }

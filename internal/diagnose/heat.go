@@ -12,7 +12,7 @@ func heatRules() []Rule {
 	return []Rule{{
 		ID: "TMP-01", Title: "too hot", Kind: fleet.KindSensor, Severity: fleet.Warn,
 		Source: "the sensor's own limits: hwmon temp*_max for 5 min, temp*_crit and temp*_crit_alarm at once",
-		Hold:   5 * time.Minute, Clear: 10 * time.Second, Judge: on(tooHot),
+		Hold:   5 * time.Minute, Clear: 10 * time.Second, Explains: []string{"TMP-03"}, Judge: on(tooHot),
 	}}
 }
 
@@ -21,17 +21,15 @@ const cooled = 5.0
 
 func tooHot(_ *fleet.Snapshot, t *fleet.Sensor) Verdict {
 	switch {
+	case t.Fan != nil:
+		return Verdict{State: OK}
 	case !t.Celsius.OK && !t.Alarm:
 		return Verdict{State: CannotTell, Missing: []string{"its temperature: " + cmp.Or(t.NoData, "no reading")}}
 	case !t.Max.OK && !t.Crit.OK && !t.Alarm:
 		return Verdict{State: CannotTell, Missing: []string{"its limits: the sensor tells no temp*_max and no temp*_crit"}}
 	}
-	name := cmp.Or(t.Label, t.Name)
-	if t.Disk != "" {
-		name += " of " + t.Disk
-	}
-	now := t.Celsius.V
-	verdict := Verdict{State: Bad, Because: []fleet.Evidence{because(t, time.Time{}, "hwmon "+t.Name, "%.0f °C, max %s, crit %s, alarm=%t", now, limit(t.Max), limit(t.Crit), t.Alarm)}}
+	name, now := sensorName(t), t.Celsius.V
+	verdict := Verdict{State: Bad, Because: []fleet.Evidence{heatEvidence(t)}}
 	switch {
 	case t.Alarm, t.Crit.OK && now >= t.Crit.V:
 		verdict.Severity, verdict.Now = fleet.Critical, true
@@ -45,6 +43,19 @@ func tooHot(_ *fleet.Snapshot, t *fleet.Sensor) Verdict {
 		return Verdict{State: OK}
 	}
 	return verdict
+}
+
+// sensorName is what people call a sensor.
+func sensorName(t *fleet.Sensor) string {
+	name := cmp.Or(t.Label, t.Name)
+	if t.Disk != "" {
+		name += " of " + t.Disk
+	}
+	return name
+}
+
+func heatEvidence(t *fleet.Sensor) fleet.Evidence {
+	return because(t, time.Time{}, "hwmon "+t.Name, "%.0f °C, max %s, crit %s, alarm=%t", t.Celsius.V, limit(t.Max), limit(t.Crit), t.Alarm)
 }
 
 // clearAt is where a sensor counts as cooled down: below its hysteresis, else 5 degrees below its lowest limit.

@@ -19,12 +19,16 @@ func kernelRules() []Rule {
 		Reads: reads, Judge: on(outOfMemory),
 	}, {
 		ID: "KRN-HUNG", Title: "task hangs", Kind: fleet.KindHost, Severity: fleet.Serious,
-		Source: "kernel/hung_task.c: 120 s in an uninterruptible wait; kvm_async_pf_task_wait: the host below has swapped the page out",
-		Reads:  reads, Judge: on(hungTask),
+		Source: "kernel/hung_task.c: 120 s in an uninterruptible wait; a log that covers it and tells of no disk error rules the disk out",
+		Reads:  Reads{Around: reads.Around, Kinds: []fleet.Kind{fleet.KindDomain}, Far: append([]fleet.Kind{fleet.KindHost}, reads.Around...)}, Judge: on(hungTask),
+	}, {
+		ID: "KRN-HUNG-APF", Title: "task waits for a page of the host below", Kind: fleet.KindHost, Severity: fleet.Serious,
+		Source: "a hung task in kvm_async_pf_task_wait: arch/x86/kernel/kvm.c, \"Page is swapped out by the host\"",
+		Reads:  reads, Judge: on(hungForPage),
 	}, {
 		ID: "KRN-IO", Title: "disk fails to read or write", Kind: fleet.KindDisk, Severity: fleet.Serious,
 		Source:   "block/blk-core.c: I/O error, dev; nvme: timeout, reset, controller is down (30 s without an answer)",
-		Explains: []string{"IO-10", "IO-04", "KRN-FS", "KRN-HUNG", "VIRT-04"}, Reads: reads, Judge: on(diskErrors),
+		Explains: []string{"IO-10", "IO-04", "KRN-FS", "KRN-HUNG", "X-04", "VIRT-04"}, Reads: reads, Judge: on(diskErrors),
 	}, {
 		ID: "KRN-FS", Title: "filesystem broke", Kind: fleet.KindHost, Severity: fleet.Critical,
 		Source: "ext4, xfs and btrfs errors; Remounting filesystem read-only, of which /proc/mounts says nothing",
@@ -33,11 +37,6 @@ func kernelRules() []Rule {
 		ID: "KRN-HEAT", Title: "CPU slowed down for heat", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "drivers/thermal/intel/therm_throt.c: cpu clock is throttled; serious when it is so in five of ten minutes (heuristic)",
 		Reads:  reads, Judge: on(throttled),
-	}, {
-		ID: "KRN-PANIC", Title: "kernel panicked", Kind: fleet.KindHost, Severity: fleet.Serious,
-		Source: "kernel/panic.c, of the boot before this one, for a day", Judge: on(panicked),
-		Reads:    bootReads(),
-		Explains: []string{"X-01"}, Fold: Fold{Within: rebootWindow},
 	}}
 }
 
@@ -91,23 +90,44 @@ func (k *kernelOf) began() time.Time {
 
 // within yields the events of some classes that are worth more than a note and not older than a time, newest last.
 func (k *kernelOf) within(since time.Time, is func(*fleet.KernelEvent) bool) (found []*fleet.KernelEvent) {
+	return k.all(since, func(e *fleet.KernelEvent) bool { return e.Severity > fleet.Info && is(e) })
+}
+
+// all yields notes too.
+func (k *kernelOf) all(since time.Time, is func(*fleet.KernelEvent) bool) (found []*fleet.KernelEvent) {
 	for _, o := range k.events {
-		if e, ok := o.(*fleet.KernelEvent); ok && e.Severity > fleet.Info && e.Last.After(since) && is(e) {
+		if e, ok := o.(*fleet.KernelEvent); ok && e.Last.After(since) && is(e) {
 			found = append(found, e)
 		}
 	}
 	return found
 }
 
+// again is when the first of some events is too old to count, or the log covers all that counts.
+func (k *kernelOf) again(found []*fleet.KernelEvent, lasts time.Duration) (at time.Time) {
+	if lasts == 0 {
+		return at
+	}
+	if k.why != "" && k.log != nil {
+		if covered := k.log.From.Add(lasts); covered.After(k.s.At) {
+			at = covered
+		}
+	}
+	for _, e := range found {
+		at = sooner(at, e.Last.Add(lasts))
+	}
+	return at
+}
+
 // verdict is Bad for events, worded by says from the last of them, until they are older than lasts.
 func (k *kernelOf) verdict(found []*fleet.KernelEvent, lasts time.Duration, says func(last *fleet.KernelEvent, n int) string) Verdict {
 	if len(found) == 0 {
 		if k.why != "" {
-			return Verdict{State: CannotTell, Missing: []string{k.why}}
+			return Verdict{State: CannotTell, Missing: []string{k.why}, Again: k.again(nil, lasts)}
 		}
 		return Verdict{State: OK}
 	}
-	v := Verdict{State: Bad}
+	v := Verdict{State: Bad, Again: k.again(found, lasts)}
 	last, n := found[0], 0
 	for _, e := range found {
 		v.Since = sooner(v.Since, e.At)
@@ -126,9 +146,6 @@ func (k *kernelOf) verdict(found []*fleet.KernelEvent, lasts time.Duration, says
 			line += fmt.Sprintf(", %d times", e.Count)
 		}
 		v.Because = append(v.Because, because(e, e.Last, "kernel log of "+e.Host, "%s", line))
-	}
-	if lasts > 0 {
-		v.Again = last.Last.Add(lasts)
 	}
 	if k.why != "" {
 		v.Missing = []string{k.why}
@@ -176,20 +193,27 @@ func outOfMemory(s *fleet.Snapshot, h *fleet.Host) Verdict {
 }
 
 func hungTask(s *fleet.Snapshot, h *fleet.Host) Verdict {
-	const lasts = 30 * time.Minute
-	since := s.At.Add(-lasts)
-	k := kernelSince(s, h.Source, h.Name, later(since, h.Boot))
-	found := k.within(since, class(fleet.ClassHung))
-	v := k.verdict(found, lasts, func(last *fleet.KernelEvent, _ int) string {
-		for _, e := range found {
-			if strings.HasPrefix(e.Cause, "kvm_async_pf_task_wait") {
-				return fmt.Sprintf("%s on %s waits for a page that the host below has swapped out: look at that host's swap, not at a disk", e.Subject, h.Name)
-			}
-		}
+	k, found := hung(s, h, false)
+	v := k.verdict(found, hangs, func(last *fleet.KernelEvent, _ int) string {
 		return fmt.Sprintf("%s on %s hangs in %s", last.Subject, h.Name, cmp.Or(last.Cause, "a wait of the kernel"))
 	})
 	if v.State == Bad {
 		v.Because = append(v.Because, waitEvidence(h)...)
+		if owner, _, disks := diskOwner(s, h); owner != nil {
+			v.Because = append(v.Because, noDiskFault(s, owner, v.Since, disks)...)
+		}
+	}
+	return v
+}
+
+func hungForPage(s *fleet.Snapshot, h *fleet.Host) Verdict {
+	k, found := hung(s, h, true)
+	v := k.verdict(found, hangs, func(last *fleet.KernelEvent, _ int) string {
+		return fmt.Sprintf("%s on %s waits for a page that the host below has swapped out: look at that host's swap, not at a disk", last.Subject, h.Name)
+	})
+	if v.State == Bad {
+		v.Because = append(v.Because, waitEvidence(h)...)
+		v.Missing = append(v.Missing, "whether the host below swaps: vmstat 1 5, and grep VmSwap /proc/PID/status of its qemu there")
 	}
 	return v
 }
@@ -198,17 +222,20 @@ func diskErrors(s *fleet.Snapshot, d *fleet.Disk) Verdict {
 	const lasts = time.Hour
 	since := s.At.Add(-lasts)
 	k := kernelSince(s, d.Source, d.Host, since)
-	return k.verdict(k.within(since, func(e *fleet.KernelEvent) bool {
-		switch e.Class {
-		case fleet.ClassIO:
-			return wholeDisk("/dev/"+e.Subject) == d.Name
-		case fleet.ClassNVMe:
-			return strings.HasPrefix(d.Name, e.Subject+"n") && e.Subject != ""
-		}
-		return false
-	}), lasts, func(last *fleet.KernelEvent, n int) string {
+	return k.verdict(k.within(since, func(e *fleet.KernelEvent) bool { return ofDisk(e, d.Name) }), lasts, func(last *fleet.KernelEvent, n int) string {
 		return fmt.Sprintf("%s: %s, %s in an hour", diskName(d), cmp.Or(last.Cause, "I/O error"), plural(uint64(max(n, 0)), "line"))
 	})
+}
+
+// ofDisk reports whether an event is an error of a disk.
+func ofDisk(e *fleet.KernelEvent, disk string) bool {
+	switch e.Class {
+	case fleet.ClassIO:
+		return cmp.Or(e.Disk, wholeDisk("/dev/"+e.Subject)) == disk
+	case fleet.ClassNVMe:
+		return strings.HasPrefix(disk, e.Subject+"n") && e.Subject != ""
+	}
+	return false
 }
 
 // brokenFilesystem lasts as long as the boot: what was shut down stays so.
@@ -250,46 +277,6 @@ func throttled(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	}
 	if len(minutes) >= 5 {
 		v.Severity = max(v.Severity, fleet.Serious)
-	}
-	return v
-}
-
-func panicked(s *fleet.Snapshot, h *fleet.Host) Verdict {
-	const lasts = 24 * time.Hour
-	since := s.At.Add(-lasts)
-	switch {
-	case h.Boot.IsZero() || h.BootID == "":
-		return Verdict{State: CannotTell, Missing: []string{"when " + h.Name + " booted: cat /proc/stat"}}
-	case h.Boot.Before(since):
-		return Verdict{State: OK} // it has been up for longer
-	}
-	k := kernelSince(s, h.Source, h.Name, h.Boot)
-	if k.why == "" && !k.log.Covers(h.Boot.Add(-time.Minute)) {
-		k.why = "the kernel log of the boot before: journalctl -k -b -1 on " + h.Name
-	}
-	v := k.verdict(k.within(since, func(e *fleet.KernelEvent) bool {
-		return e.Class == fleet.ClassPanic && !sameBoot(e.Boot, h.BootID)
-	}), lasts, func(last *fleet.KernelEvent, _ int) string {
-		switch {
-		case strings.Contains(last.Cause, "async #PF"):
-			return fmt.Sprintf("%s rebooted after a kernel panic that the swap of the host below it brought: %s", h.Name, last.Cause)
-		case strings.Contains(last.Cause, "Unable to mount root fs"):
-			return fmt.Sprintf("%s did not find its root filesystem at a boot: the initramfs of that kernel is missing or not whole", h.Name)
-		}
-		return fmt.Sprintf("%s rebooted after a kernel panic: %s", h.Name, cmp.Or(last.Cause, "reason not told"))
-	})
-	switch v.State {
-	case Bad:
-		v.Severity = fleet.Serious // it is up again
-		if last, _ := lastBoot(s, h); last != nil && last.Ended == fleet.BootCut {
-			_, how := howCut(s, h, last)
-			v.Because = append(v.Because, how...)
-		}
-	case OK:
-		if last, _ := lastBoot(s, h); last != nil && last.Ended == fleet.BootShutDown {
-			return v
-		}
-		v.State, v.Missing = CannotTell, []string{"whether a panic went unwritten, as it mostly does: ls /var/crash /var/lib/systemd/pstore on " + h.Name}
 	}
 	return v
 }

@@ -11,16 +11,16 @@ func memoryRules() []Rule {
 	return []Rule{{
 		ID: "MEM-01", Title: "memory short", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "MemAvailable under 10 % for 2 min; under 5 %, or 512 MiB where there are 4 GiB and more, at once (heuristic)",
-		Hold:   2 * time.Minute, Clear: 30 * time.Second, Explains: []string{"K8S-03", "MEM-05", "KRN-OOM"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}},
+		Hold:   2 * time.Minute, Clear: 30 * time.Second, Explains: []string{"K8S-03", "MEM-03", "MEM-05", "KRN-OOM"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}},
 		Remedies: []string{"host-swap-on", "swap-on"}, Judge: on(memoryShort),
 	}, {
 		ID: "MEM-02", Title: "swap nearly full", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "netdata swap.conf 90 %; over 50 % only while more than 128 KiB/s move: used swap alone is history",
-		Hold:   time.Minute, Clear: time.Minute, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}}, Judge: on(swapFull),
+		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"X-03"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}}, Judge: on(swapFull),
 	}, {
 		ID: "MEM-03", Title: "swapping", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "pswpin and pswpout of /proc/vmstat, both and over 1 MiB/s; over 10 MiB/s serious (heuristic)",
-		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"MEM-02", "MEM-05", "MEM-07", "IO-04", "KRN-HUNG"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}},
+		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"MEM-02", "MEM-05", "MEM-07", "X-03", "IO-03", "IO-04", "KRN-HUNG", "KRN-HUNG-APF", "KRN-APF"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}},
 		Remedies: []string{"unit-noswap", "swappiness", "swap-off", "host-swap-off"}, Judge: on(swapping),
 	}, {
 		ID: "MEM-05", Title: "tasks wait for memory", Kind: fleet.KindHost, Severity: fleet.Warn,

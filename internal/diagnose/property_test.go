@@ -3,6 +3,7 @@ package diagnose_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,13 +14,13 @@ import (
 // TestStepByStepIsFromScratch changes random worlds at random and lets world.step compare the two ways to judge them.
 func TestStepByStepIsFromScratch(t *testing.T) {
 	t.Parallel()
-	worlds, steps := 32, 60
+	worlds, steps := 72, 60
 	if testing.Short() {
 		worlds = 8
 	}
 	seen := map[string]bool{}
 	for seed := range worlds {
-		r := random{rand.New(rand.NewPCG(uint64(seed), 1))}
+		r := random{rand.New(rand.NewPCG(uint64(seed), 1)), seed % 3}
 		w := newWorld(diagnose.Derive(diagnose.Rules()))
 		w.now = time.Date(2025, 6, 30, 23, 40, 0, 0, time.UTC)
 		for range steps {
@@ -43,7 +44,36 @@ func TestStepByStepIsFromScratch(t *testing.T) {
 	}
 }
 
-type random struct{ *rand.Rand }
+// random makes objects: of all kinds, or mostly of those of the cloud or of those of the machines, so that what must come
+// together does.
+type random struct {
+	*rand.Rand
+	mostly int
+}
+
+// silence makes all services of a cloud fall silent at once.
+func (r random) silence(w *world) {
+	at := r.ago(w, time.Hour)
+	for ref, o := range w.objects {
+		if c, ok := o.(*fleet.ComputeService); ok && c.Source == "openstack/a" {
+			silent := *c
+			silent.State, silent.Updated = "down", at
+			w.objects[ref] = &silent
+		}
+	}
+}
+
+// kind picks what object makes.
+func (r random) kind() int {
+	cloud, machines := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 11, 14, 15, 16, 17, 19, 22}, []int{0, 2, 10, 10, 11, 11, 12, 13, 17, 18, 20, 21, 23, 24}
+	switch r.mostly {
+	case 1:
+		return cloud[r.IntN(len(cloud))]
+	case 2:
+		return machines[r.IntN(len(machines))]
+	}
+	return r.IntN(25)
+}
 
 func (r random) one(words ...string) string { return words[r.IntN(len(words))] }
 func (r random) yes() bool                  { return r.IntN(2) == 0 }
@@ -81,6 +111,10 @@ func (r random) change(w *world) {
 		}
 		return
 	}
+	if r.IntN(60) == 0 {
+		r.silence(w)
+		return
+	}
 	o := r.object(w)
 	if r.IntN(6) == 0 {
 		delete(w.objects, o.Ref())
@@ -92,18 +126,18 @@ func (r random) change(w *world) {
 func uuid(n int) string { return fmt.Sprintf("6c59b8%02x-2d8d-4da5-92d6-6bbe527926%02x", n, n) }
 
 func (r random) object(w *world) fleet.Object {
-	switch r.IntN(20) {
+	switch r.kind() {
 	case 0, 1:
 		return r.server(w)
-	case 2:
+	case 2, 22:
 		return &fleet.Hypervisor{
 			Source: "openstack/" + r.one("a", "a", "b"), Hostname: r.one("h1", "h2.lan"), ServiceHost: r.one("h1", "h2", ""),
 			State: r.one("up", "down", "up", ""), Status: r.one("enabled", "disabled"), Uptime: r.one("", " 10:00:00 up 5 min,  0 users", " up 1 day, 2:03, load"),
 		}
-	case 3:
+	case 3, 15:
 		return &fleet.ComputeService{
 			Source: "openstack/" + r.one("a", "b"), Binary: r.one("nova-compute", "nova-compute", "nova-scheduler"), Host: r.one("h1", "h2"),
-			State: r.one("up", "down", ""), Status: r.one("enabled", "disabled"), ForcedDown: r.IntN(9) == 0, Updated: r.ago(w, time.Hour).Truncate(time.Hour),
+			State: r.one("up", "down", ""), Status: r.one("enabled", "disabled"), ForcedDown: r.IntN(9) == 0, Updated: r.ago(w, time.Hour),
 		}
 	case 4, 5:
 		return r.node(w)
@@ -123,13 +157,13 @@ func (r random) object(w *world) fleet.Object {
 			return r.unit(w)
 		}
 		return r.domain(w)
-	case 12, 13:
+	case 12, 13, 18, 20, 21:
 		return r.kernel(w)
 	case 16:
 		return r.check(w)
 	case 17:
 		return r.bootRecord(w)
-	case 18:
+	case 14:
 		if r.yes() {
 			return r.app(w)
 		}
@@ -209,25 +243,30 @@ func (r random) check(w *world) fleet.Object {
 func (r random) domain(w *world) fleet.Object {
 	host := r.one("h1", "h2")
 	d := &fleet.Domain{
-		Source: "libvirt/" + host, Host: host, Name: r.one("h1", "h2", "instance-1", "instance-2"), UUID: uuid(r.IntN(4)),
-		State: r.one("running", "paused", "shut off", "crashed", "no state"), Reason: r.one("I/O error", "crashed", "booted"), Compute: fleet.DomainSize{Memory: uint64(r.IntN(90) << 20)},
-		Process: fleet.DomainRun{Unit: r.one("", "m.scope"), ID: fleet.Opt[int]{V: 1, OK: r.yes()}, Swapped: fleet.Opt[uint64]{V: uint64(r.IntN(9 << 20)), OK: r.yes()}},
+		Source: "libvirt/" + host, Host: host, Name: r.one("h1", "h2", "instance-1", "instance-2"), UUID: uuid(r.IntN(2) + r.IntN(3)),
+		State: r.one("running", "running", "paused", "shut off", "crashed", "no state"), Reason: r.one("I/O error", "crashed", "booted"), Compute: fleet.DomainSize{Memory: uint64(r.IntN(90) << 20)},
+		Set:     fleet.DomainSet{PanicSeen: fleet.Opt[bool]{V: r.yes(), OK: r.yes()}},
+		Process: fleet.DomainRun{Unit: r.one("", "m.scope"), ID: fleet.Opt[int]{V: 1, OK: r.yes()}, Started: r.ago(w, 3*time.Hour), Swapped: fleet.Opt[uint64]{V: uint64(r.IntN(9 << 20)), OK: r.yes()}},
 	}
 	if r.yes() {
-		d.Log = &fleet.QemuLog{Started: r.ago(w, time.Hour), Stopped: r.ago(w, time.Hour), NoData: r.one("", "", "denied")}
+		d.Log = &fleet.QemuLog{Started: r.ago(w, time.Hour), Stopped: r.ago(w, time.Hour), NoData: r.one("", "", "denied"), Unclean: r.IntN(3) == 0, Reason: r.one("", "crashed", "shutdown", "destroyed")}
 		for range r.IntN(3) {
-			d.Log.Lines = append(d.Log.Lines, fleet.QemuLine{At: r.ago(w, 30*time.Hour), Class: r.one("stop", "signal", "repair", "corrupt", "kvm"), Text: "x", Count: 1 + r.IntN(2)})
+			d.Log.Lines = append(d.Log.Lines, fleet.QemuLine{At: r.ago(w, 30*time.Hour), Class: r.one("stop", "signal", "repair", "corrupt", "kvm"), Text: r.one("x", "terminating on signal 15 from pid 9 (kill)"), Count: 1 + r.IntN(2)})
 		}
 	}
 	for range r.IntN(3) {
-		d.Disks = append(d.Disks, fleet.DomainDisk{Path: fleet.DiskPath{Disks: []string{r.one("sda", "nvme0n1")}}})
+		d.Disks = append(d.Disks, fleet.DomainDisk{
+			Target: "vda", Path: fleet.DiskPath{Mount: r.one("", "/", "/var"), Disks: []string{r.one("sda", "nvme0n1")}}, Capacity: fleet.Some(uint64(r.IntN(2000))),
+			Cache: r.one("", "none", "unsafe"), Error: r.one("", "", "no space"), Tune: fleet.DomainTune{TotalSec: fleet.Opt[uint64]{V: 9, OK: r.IntN(4) > 0}},
+		})
 	}
 	return d
 }
 
 func (r random) unit(w *world) fleet.Object {
 	host := r.one("h1", "h2")
-	u := &fleet.Unit{Source: "host/" + host, Host: host, Name: "m.scope", Domain: r.one("", "instance-1")}
+	u := &fleet.Unit{Source: "host/" + host, Host: host, Name: r.one("m.scope", "n.scope"), Domain: r.one("", "instance-1")}
+	u.IO = []fleet.UnitIO{{Disk: r.one("sda", "nvme0n1"), WriteBytesSec: fleet.Some(float64(r.IntN(9 << 20)))}}
 	if r.yes() {
 		u.Lost = []fleet.LostLimit{{Disk: "sda", Limit: fleet.IOLimit{ReadsSec: fleet.Some(uint64(50))}, Unit: "l.scope", At: r.ago(w, time.Hour)}}
 	}
@@ -250,6 +289,15 @@ func (r random) bootRecord(w *world) fleet.Object {
 // boot is the id of a boot as the journal writes it.
 func boot(n int) string { return fmt.Sprintf("6c59b8002d8d4da592d66bbe5279260%d", n) }
 
+// kernelWords are classes, subjects and causes of what kernels write.
+func kernelWords() []string {
+	return []string{
+		"oom|qemu[1]|", "hung-task|x[1]|kvm_async_pf_task_wait", "hung-task|x[1]|jbd2_x", "hung-task|x[2]|", "io-error|sda1|", "io-error|scsi 0:0:0:0|", "nvme|nvme0|", "ext4|sda|", "hung-task|x[3]|",
+		"remount-ro|sda|", "thermal|Core|", "thermal|Core|", "thermal|Core|", "panic|dnf[3]|async #PF", "panic|x[1]|Unable to mount root fs", "panic||", "boot|6.0|", "boot|6.1|", "lockup|CPU 1|", "oops||", "ata|ata1|", "mce||",
+		"edac|MC0|", "aer|p|", "link|eno1|down", "link|eno1|down", "md|md0|",
+	}
+}
+
 // kernel is what a kernel wrote, or the span that was read of it.
 func (r random) kernel(w *world) fleet.Object {
 	host := r.one("h1", "h2")
@@ -260,10 +308,10 @@ func (r random) kernel(w *world) fleet.Object {
 		}
 		return l
 	}
+	what := strings.Split(r.one(kernelWords()...), "|")
 	e := &fleet.KernelEvent{
-		Source: "host/" + host, Host: host, Name: fmt.Sprint("e", r.IntN(12)), Boot: boot(1 + r.IntN(2)), At: r.ago(w, 3*time.Hour), Severity: fleet.Severity(1 + r.IntN(4)),
-		Class:   r.one("oom", "hung-task", "io-error", "nvme", "ext4", "remount-ro", "thermal", "panic", "boot"),
-		Subject: r.one("sda", "sda1", "nvme0", "", "qemu[1]"), Cause: r.one("", "kvm_async_pf_task_wait", "jbd2_x"), Line: "x", Count: 1 + r.IntN(3),
+		Source: "host/" + host, Host: host, Name: fmt.Sprint("e", r.IntN(20)), Boot: boot(1 + r.IntN(2)), At: r.ago(w, time.Hour), Severity: fleet.Severity(1 + r.IntN(4)),
+		Class: what[0], Subject: what[1], Cause: what[2], Line: "x", Count: 1 + r.IntN(60), Mono: float64(r.IntN(200)), Disk: r.one("", "", "sda"),
 	}
 	e.Last = e.At.Add(time.Duration(r.IntN(10)) * time.Second)
 	return e
@@ -348,14 +396,19 @@ func (r random) pod(w *world) fleet.Object {
 }
 
 func (r random) host(w *world) fleet.Object {
+	name, swap := r.one("h1", "h2"), uint64(min(r.IntN(4), 1))*100
 	h := &fleet.Host{
-		Source: "host/" + r.one("h1", "h2"), Name: r.one("h1", "h2"), Boot: r.ago(w, time.Hour), BootID: r.one("", "6c59b800-2d8d-4da5-92d6-6bbe52792602"),
-		Identity: fleet.HostID{SystemUUID: r.one("", uuid(r.IntN(4))), Newest: r.image()},
-		Memory:   fleet.Memory{Total: 100 << 20, Available: fleet.Some(uint64(r.IntN(20) << 20))},
-		Swap:     fleet.Swap{Total: 100, Used: uint64(r.IntN(101)), InBytesSec: r.maybe(float64(r.IntN(9 << 20))), OutBytesSec: r.maybe(float64(r.IntN(9 << 20)))},
+		Source: "host/" + name, Name: name, Boot: r.ago(w, time.Hour), BootID: r.one("", "6c59b800-2d8d-4da5-92d6-6bbe52792602"),
+		Identity: fleet.HostID{SystemUUID: r.one("", uuid(r.IntN(2)), uuid(r.IntN(2))), Newest: r.image(), Virtual: r.one("", "kvm"), Kernel: r.one("6.0", "6.1")},
+		Memory: fleet.Memory{
+			Total: 100 << 20, Available: fleet.Some(uint64(r.IntN(20) << 20)), MajorFaultsSec: r.maybe(float64(r.IntN(1300))),
+			Overcommit: fleet.Opt[int]{V: r.IntN(3), OK: r.yes()}, Committed: fleet.Opt[int]{V: 80 + r.IntN(20), OK: r.yes()},
+		},
+		Busy: r.maybe(float64(r.IntN(5)) / 10), Steal: r.maybe(float64(r.IntN(2))),
+		Swap: fleet.Swap{Total: swap, Used: uint64(r.IntN(101)) * swap / 100, InBytesSec: r.maybe(float64(r.IntN(9 << 20))), OutBytesSec: r.maybe(float64(r.IntN(9 << 20)))},
 	}
 	if r.yes() {
-		h.Waits = &fleet.Waits{}
+		h.Waits = &fleet.Waits{IO: r.maybe(float64(r.IntN(5)) / 20)}
 		for i := range r.IntN(5) {
 			h.Waits.Tasks = append(h.Waits.Tasks, fleet.WaitingTask{PID: i, TID: i, Comm: r.one("qemu-kvm", "x"), Wchan: r.one("", "kvm_async_pf_task_wait_schedule"), Since: r.ago(w, time.Minute), Looks: 1 + r.IntN(3)})
 		}
@@ -367,7 +420,7 @@ func (r random) host(w *world) fleet.Object {
 		h.Identity.Nova = &fleet.NovaConf{File: "/etc/nova/nova.conf", Resume: fleet.Opt[bool]{V: r.IntN(3) == 0, OK: r.yes()}, Changed: r.ago(w, time.Hour), Err: r.one("", "", "", "denied")}
 	}
 	if r.yes() {
-		h.Pressure = &fleet.Pressure{Memory: fleet.Stall{Some60: float64(r.IntN(14)), Full10: float64(r.IntN(22))}}
+		h.Pressure = &fleet.Pressure{Memory: fleet.Stall{Some60: float64(r.IntN(14)), Full10: float64(r.IntN(22))}, IO: fleet.Stall{Full60: float64(r.IntN(24))}}
 	}
 	return h
 }
@@ -381,8 +434,11 @@ func (r random) part(w *world) fleet.Object {
 	}
 	switch r.IntN(3) {
 	case 0:
+		if r.IntN(5) == 0 {
+			return &fleet.Sensor{Source: "host/" + host, Host: host, Name: "fan1", Alarm: r.IntN(4) == 0, Fan: &fleet.Fan{RPM: fleet.Opt[int]{V: 100 * r.IntN(2), OK: r.yes()}, Min: fleet.Some(600)}}
+		}
 		return &fleet.Sensor{
-			Source: "host/" + host, Host: host, Name: r.one("t1", "t2"), Disk: r.one("", "sda"), Celsius: r.maybe(float64(70 + r.IntN(40))),
+			Source: "host/" + host, Host: host, Name: r.one("t1", "t2"), Disk: r.one("", "sda"), Chip: r.one("coretemp", "drivetemp", "nvme"), Label: r.one("", "Core 1", "Package id 0"), Celsius: r.maybe(float64(70 + r.IntN(40))),
 			Max: r.maybe(84), Crit: r.maybe(100), MaxHyst: r.maybe(80), Alarm: r.IntN(9) == 0,
 		}
 	case 1:
@@ -391,9 +447,18 @@ func (r random) part(w *world) fleet.Object {
 			Total: 1000, Used: uint64(850 + r.IntN(150)), Available: uint64(r.IntN(2)) * 50, Counters: []fleet.Counter{count("ext4_errors")},
 		}
 	}
-	d := &fleet.Disk{Source: "host/" + host, Host: host, Name: r.one("sda", "nvme0n1", "md0"), Bus: r.one("nvme", "ata", "md")}
+	d := &fleet.Disk{Source: "host/" + host, Host: host, Name: r.one("sda", "nvme0n1", "md0"), Bus: r.one("nvme", "ata", "md"), Rotational: fleet.Opt[bool]{V: r.yes(), OK: r.yes()}}
+	d.IO = fleet.DiskIO{
+		ReadsSec: r.maybe(float64(r.IntN(9))), WritesSec: r.maybe(float64(r.IntN(9))), Await: fleet.Some(time.Duration(r.IntN(700)) * time.Millisecond),
+		Util: r.maybe(float64(1+8*r.IntN(2)) / 10), Queue: r.maybe(float64(r.IntN(20))),
+	}
 	if r.IntN(4) > 0 {
-		d.Smart = &fleet.Smart{Passed: fleet.Some(r.yes()), Warning: fleet.Some(r.IntN(3)), UsedPct: fleet.Some(r.IntN(120)), SMR: r.yes()}
+		d.Smart = &fleet.Smart{Passed: fleet.Some(r.yes()), Warning: fleet.Some(r.IntN(3)), UsedPct: fleet.Some(r.IntN(120)), SMR: r.yes(), Hours: fleet.Some(r.IntN(2000)), ATA: &fleet.SmartATA{LoadCycles: fleet.Some(r.IntN(400_000))}}
+		if r.yes() {
+			d.Smart.Test = &fleet.SelfTest{Kind: r.one("", "Short offline"), Passed: fleet.Some(r.yes())}
+			d.Smart.Errors = []fleet.NVMeError{{Count: 1, Status: []int{0x2002, 0x6281}[r.IntN(2)]}}
+			d.Smart.ATA.Failing = []string{"Spin_Retry_Count"}
+		}
 	}
 	for _, name := range []string{"media_errors", "pending", "reallocated", "crc_errors", "num_err_log_entries", "unsafe_shutdowns", "thermal_temp1_transitions", "degraded"} {
 		if r.yes() {

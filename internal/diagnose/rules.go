@@ -10,6 +10,8 @@ func Rules() []Rule {
 		heatRules(), smartRules(), counterRules(), filesystemRules(), memoryRules(), domainRules(), unitRules(), kernelRules(), endpointRules(),
 		bootRules(), waitRules(), overcommitRules(),
 		resumeRules(), resizeRules(), restartRules(), hoursRules(), flavorRules(), lossRules(), argoRules(),
+		hardwareRules(), panicRules(), machineRestartRules(), stallRules(), spaceRules(), diskIORules(), deviceRules(),
+		memoryRiskRules(), coolingRules(), smartLogRules(),
 	)
 	says, words := bewares(), shorts()
 	for i := range all {

@@ -238,7 +238,7 @@ func stated(o fleet.Object) [2]fleet.Link {
 	case *fleet.KernelEvent:
 		var l [2]fleet.Link
 		if o.Class == fleet.ClassIO {
-			l = one(fleet.KindDisk, o.Source, wholeDisk("/dev/"+o.Subject), "the device it names")
+			l = one(fleet.KindDisk, o.Source, cmp.Or(o.Disk, wholeDisk("/dev/"+o.Subject)), "the device it names")
 		}
 		l[1] = one(fleet.KindHost, o.Source, o.Host, "its host")[0]
 		return l

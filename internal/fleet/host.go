@@ -57,6 +57,10 @@ type Memory struct {
 	Available Opt[uint64] `json:"availableBytes"`
 	Cached    uint64      `json:"cachedBytes,omitempty"`
 	Dirty     uint64      `json:"dirtyBytes,omitempty"`
+	// MajorFaultsSec is how often each second a task had to wait for a page to be read (pgmajfault of /proc/vmstat).
+	MajorFaultsSec Opt[float64] `json:"majorFaultsPerSec,omitzero"`
+	Overcommit     Opt[int]     `json:"overcommit,omitzero"`   // vm.overcommit_memory: 2 refuses what exceeds CommitLimit
+	Committed      Opt[int]     `json:"committedPct,omitzero"` // Committed_AS in percent of CommitLimit, in steps of five, where that is a limit
 }
 
 // Swap is the swap in use and what goes in and out of it. A total of zero is no swap, or not known: see SwapKnown.
@@ -154,7 +158,7 @@ func (h *Host) Health() Health {
 	return Health{StateOK, "up"}
 }
 
-// Sensor is one temperature (hwmon temp*_input). Limits are the sensor's own; absurd ones are missing.
+// Sensor is one temperature (hwmon temp*_input), or one fan. Limits are the sensor's own; absurd ones are missing.
 type Sensor struct {
 	Source  string       `json:"source"`
 	Host    string       `json:"host"`
@@ -166,8 +170,20 @@ type Sensor struct {
 	Max     Opt[float64] `json:"maxCelsius"`       // temp*_max
 	Crit    Opt[float64] `json:"critCelsius"`      // temp*_crit
 	MaxHyst Opt[float64] `json:"maxHystCelsius"`   // temp*_max_hyst
-	Alarm   bool         `json:"alarm,omitempty"`  // temp*_crit_alarm or temp*_alarm
+	Alarm   bool         `json:"alarm,omitempty"`  // temp*_crit_alarm or temp*_alarm, of a fan fan*_alarm
+	Fan     *Fan         `json:"fan,omitempty"`    // of a fan, which has no temperature
 	NoData  string       `json:"noData,omitempty"` // why there is no reading
+}
+
+// Fan is a fan of a chip (hwmon fan*_input).
+type Fan struct {
+	RPM Opt[int] `json:"rpm"` // in steps of 100; missing when it is faulted or unreadable
+	Min Opt[int] `json:"minRPM"`
+}
+
+// Stopped reports whether a fan stands still that should turn, or alarms itself.
+func (s *Sensor) Stopped() bool {
+	return s.Fan != nil && (s.Alarm || s.Fan.RPM.OK && s.Fan.RPM.V == 0 && s.Fan.Min.Or(0) > 0)
 }
 
 // Ref of a sensor is its name on the host.
@@ -178,6 +194,10 @@ func (s *Sensor) place() place { return place{KindSensor, s.Source, s.Host, s.Na
 // Health compares the reading with the sensor's own limits only.
 func (s *Sensor) Health() Health {
 	switch {
+	case s.Stopped():
+		return Health{StateBad, "stopped"}
+	case s.Fan != nil && s.Fan.RPM.OK:
+		return Health{StateOK, "ok"}
 	case !s.Celsius.OK:
 		return Health{StateUnknown, "no data"}
 	case s.Crit.OK && s.Celsius.V >= s.Crit.V, s.Alarm:
@@ -226,8 +246,9 @@ type DiskIO struct {
 	WriteBytesSec Opt[float64]       `json:"writeBytesPerSec"`
 	ReadsSec      Opt[float64]       `json:"readsPerSec"`
 	WritesSec     Opt[float64]       `json:"writesPerSec"`
-	Await         Opt[time.Duration] `json:"awaitNs"` // mean time of an operation; missing when there was none
-	Util          Opt[float64]       `json:"util"`    // share of time with I/O in flight, 0 to 1
+	Await         Opt[time.Duration] `json:"awaitNs"`        // mean time of an operation; missing when there was none
+	Util          Opt[float64]       `json:"util"`           // share of time with I/O in flight, 0 to 1
+	Queue         Opt[float64]       `json:"queue,omitzero"` // mean number of operations in flight or waiting
 }
 
 // Smart is a disk's own account of its health, from smartctl.
@@ -244,6 +265,32 @@ type Smart struct {
 	SMR      bool         `json:"smr,omitempty"` // shingled recording, as the drive database tells
 	Asleep   bool         `json:"asleep,omitempty"`
 	Old      bool         `json:"old,omitempty"` // it could not be read for more than twice as long as it should take
+	// Errors are the newest entries of an NVMe disk's error log, at most four. It is empty after each power cycle.
+	Errors []NVMeError `json:"errors,omitempty"`
+	Test   *SelfTest   `json:"selfTest,omitempty"` // the last one; nil where its log was not read
+	ATA    *SmartATA   `json:"ata,omitempty"`      // nil for other disks
+}
+
+// NVMeError is an entry of an NVMe disk's error log.
+type NVMeError struct {
+	Count  uint64 `json:"count"`  // it is the so manieth in the disk's life
+	Queue  int    `json:"queue"`  // 0 is that of admin commands
+	Status int    `json:"status"` // the status field without its phase bit
+}
+
+// SelfTest is the last self-test of a disk; without a kind there never was one.
+type SelfTest struct {
+	Kind   string    `json:"kind,omitempty"`
+	Says   string    `json:"says,omitempty"`
+	Passed Opt[bool] `json:"passed"` // missing while it runs, or when it was stopped
+	Hours  Opt[int]  `json:"hours"`  // the power-on hours at which it ended
+}
+
+// SmartATA is what only ATA disks tell.
+type SmartATA struct {
+	Failing    []string `json:"failing,omitempty"` // attributes that foretell a failure and are at their threshold now
+	Worn       []string `json:"worn,omitempty"`    // those that tell of age and are
+	LoadCycles Opt[int] `json:"loadCycles"`        // how often the heads were parked
 }
 
 // Ref of a disk is its kernel name on its host.

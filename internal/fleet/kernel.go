@@ -39,7 +39,8 @@ type KernelEvent struct {
 	Mono     float64  `json:"monoSec"`
 	Class    string   `json:"class"`
 	Severity Severity `json:"severity"`
-	Subject  string   `json:"subject,omitempty"` // a device, a process with its pid, a CPU
+	Subject  string   `json:"subject,omitempty"` // a device, a process with its pid (of a panic the one that ran), a CPU
+	Disk     string   `json:"disk,omitempty"`    // the whole disk below a device whose name does not tell, as dm-2
 	// Cause names what the class alone does not: the stack frame that a hung task waits in, the reason of a panic.
 	Cause  string `json:"cause,omitempty"`
 	CGroup string `json:"cgroup,omitempty"` // of the process that was killed

@@ -237,6 +237,8 @@ type DomainRun struct {
 type DomainSet struct {
 	Persistent bool `json:"persistent"`
 	Autostart  bool `json:"autostart"`
+	// PanicSeen is whether a panic of the guest ends in something: it has a panic device, or a watchdog that acts.
+	PanicSeen Opt[bool] `json:"panicSeen,omitzero"`
 }
 
 // DomainTune is a limit inside qemu on one disk of a domain (blkdeviotune). What is missing is not limited. Libvirt takes
@@ -255,16 +257,19 @@ func (t DomainTune) Any() bool { return t != DomainTune{} }
 
 // DomainDisk is a disk of a domain.
 type DomainDisk struct {
-	Target  string       `json:"target"` // vda
-	File    string       `json:"file"`   // file or block device of the host
-	Format  string       `json:"format,omitempty"`
-	Backing []string     `json:"backing,omitempty"` // the files below it, upper ones first
-	Path    DiskPath     `json:"path"`
-	Error   string       `json:"error,omitempty"` // its block error: "no space", "unspecified error"
-	Tune    DomainTune   `json:"tune"`            // blkdeviotune at work, inside qemu
-	Kept    DomainTune   `json:"kept"`            // blkdeviotune of the stored definition
-	Read    Opt[float64] `json:"readBytesPerSec"`
-	Write   Opt[float64] `json:"writeBytesPerSec"`
+	Target  string   `json:"target"` // vda
+	File    string   `json:"file"`   // file or block device of the host
+	Format  string   `json:"format,omitempty"`
+	Backing []string `json:"backing,omitempty"` // the files below it, upper ones first
+	Path    DiskPath `json:"path"`
+	// Capacity is the size of the disk that the guest sees, in bytes.
+	Capacity Opt[uint64]  `json:"capacityBytes,omitzero"`
+	Cache    string       `json:"cache,omitempty"` // none, writeback, writethrough, directsync, unsafe; empty is the default of qemu
+	Error    string       `json:"error,omitempty"` // its block error: "no space", "unspecified error"
+	Tune     DomainTune   `json:"tune"`            // blkdeviotune at work, inside qemu
+	Kept     DomainTune   `json:"kept"`            // blkdeviotune of the stored definition
+	Read     Opt[float64] `json:"readBytesPerSec"`
+	Write    Opt[float64] `json:"writeBytesPerSec"`
 }
 
 // Ref of a domain is its UUID: names can change. Some exporters of Prometheus tell none.

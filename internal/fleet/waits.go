@@ -7,6 +7,8 @@ type Waits struct {
 	Tasks []WaitingTask `json:"tasks,omitempty"` // those that wait longest first, 12 at most
 	More  int           `json:"more,omitempty"`  // that are not among them
 	Cut   bool          `json:"cut,omitempty"`   // there were too many tasks to look at all
+	// IO is the share of all CPUs' time that was idle while I/O was under way (iowait), 0 to 1 in steps of 0.05.
+	IO Opt[float64] `json:"ioWait,omitzero"`
 }
 
 // WaitingTask is a task in state D. One that was seen to run in between begins anew.

@@ -214,6 +214,18 @@ func TestAHungTaskNamesWhatItWaitsFor(t *testing.T) {
 		"hung-task serious jbd2/vda1-8[301] x1 jbd2_journal_commit_transaction", "hung-task serious tar[9] x1 io_schedule")
 }
 
+// Who ran when it panicked tells an update that was cut off.
+func TestAPanicNamesTheTaskThatRan(t *testing.T) {
+	t.Parallel()
+	l := read(
+		"Kernel panic - not syncing: Host injected async #PF in kernel mode",
+		"+0 CPU: 0 PID: 3053 Comm: dnf Kdump: loaded Not tainted 5.14.0-503.23.1.el9_5.x86_64 #1",
+		"+0 CPU: 1 PID: 1 Comm: systemd Not tainted 5.14.0", "+0  panic+0x107/0x2bb",
+		"+1 ---[ end Kernel panic - not syncing: Host injected async #PF in kernel mode ]---",
+	)
+	same(t, told(l), "panic critical dnf[3053] x2 Host injected async #PF in kernel mode")
+}
+
 func TestTheLinesOfOneKillAreOneEvent(t *testing.T) {
 	t.Parallel()
 	l := read(

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"strata/internal/fleet"
@@ -24,6 +25,7 @@ const fold = 10 * time.Second
 type Log struct {
 	source, host string
 	classifier   *Classifier
+	below        func(boot, device string) string
 
 	events []*held
 	latest map[key]*held
@@ -51,8 +53,11 @@ type held struct {
 
 // NewLog returns an empty log of a machine.
 func NewLog(source, host string) *Log {
-	return &Log{source: source, host: host, classifier: NewClassifier(), latest: map[key]*held{}}
+	return &Log{source: source, host: host, classifier: NewClassifier(), latest: map[key]*held{}, below: func(string, string) string { return "" }}
 }
+
+// Below takes what tells the whole disk that a mapped device of a boot (dm-2) is on, "" where it is not known.
+func (l *Log) Below(disk func(boot, device string) string) { l.below = disk }
 
 // Add takes in the next line. It must know its boot and its time.
 func (l *Log) Add(line Line) {
@@ -67,7 +72,7 @@ func (l *Log) Add(line Line) {
 		return
 	}
 	e := l.event(line, m)
-	if m.Class == fleet.ClassHung || m.Class == fleet.ClassLockup {
+	if m.Class == fleet.ClassHung || m.Class == fleet.ClassLockup || m.Class == fleet.ClassPanic {
 		l.stack = stack{of: e, boot: line.Boot, until: line.Mono + stackTakes}
 	}
 }
@@ -157,6 +162,9 @@ func (l *Log) begin(line Line, m Match, k key) *held {
 		Source: l.source, Host: l.host, Name: name, Boot: line.Boot, At: line.At, Last: line.At, Mono: line.Mono.Seconds(),
 		Class: m.Class, Severity: m.Severity, Subject: m.Subject, Cause: m.Cause, CGroup: m.CGroup, Line: line.Text, Count: 1,
 	}}
+	if strings.HasPrefix(m.Subject, "dm-") {
+		h.now.Disk = l.below(line.Boot, m.Subject)
+	}
 	l.events = append(l.events, h)
 	l.latest[k] = h
 	if len(l.events) > MaxEvents {

@@ -3,12 +3,14 @@ package klog
 import (
 	"strings"
 	"time"
+
+	"strata/internal/fleet"
 )
 
 // stackTakes is how long after the line that announces it a stack is looked for.
 const stackTakes = 2 * time.Second
 
-// stack reads the frames below a line about a task that hangs.
+// stack reads what is below a line about a task that hangs or a panic: the frames, and of a panic the task that ran.
 type stack struct {
 	of    *held
 	boot  string
@@ -22,6 +24,12 @@ func (s *stack) see(line Line) {
 		s.of = nil
 		return
 	}
+	if s.of.now.Class == fleet.ClassPanic { // its cause is told with it
+		if task, ok := running(line.Text); ok && s.of.now.Subject == "" {
+			s.of.now.Subject = task
+		}
+		return
+	}
 	name, ok := Frame(line.Text)
 	if !ok {
 		return
@@ -29,6 +37,16 @@ func (s *stack) see(line Line) {
 	if r := rank(name); r > s.rank {
 		s.rank, s.of.now.Cause = r, name
 	}
+}
+
+// running reads which task ran: "CPU: 0 PID: 3053 Comm: dnf Kdump: loaded Not tainted 5.14.0".
+func running(text string) (task string, ok bool) {
+	_, rest, found := strings.Cut(text, "PID: ")
+	pid, rest, ok := strings.Cut(rest, " Comm: ")
+	for _, end := range []string{" Kdump: ", " Not tainted ", " Tainted: "} {
+		rest, _, _ = strings.Cut(rest, end)
+	}
+	return rest + "[" + pid + "]", found && ok && rest != "" && len(rest) < 64 && len(pid) < 12
 }
 
 // Frame reads the function of a line of a stack trace ("kvm_async_pf_task_wait_schedule+0xf3/0x180"). A guess of the

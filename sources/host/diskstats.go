@@ -1,6 +1,7 @@
 package host
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +13,7 @@ import (
 type ioCounts struct {
 	reads, readSectors, readMS    uint64
 	writes, writeSectors, writeMS uint64
-	busyMS                        uint64
+	busyMS, queueMS               uint64 // queueMS counts each operation for itself
 }
 
 // parseDiskstats reads /proc/diskstats by device name. Lines it does not understand are left out.
@@ -32,7 +33,7 @@ func parseDiskstats(b []byte) map[string]ioCounts {
 		if ok {
 			all[f[2]] = ioCounts{
 				reads: n[0], readSectors: n[2], readMS: n[3],
-				writes: n[4], writeSectors: n[6], writeMS: n[7], busyMS: n[9],
+				writes: n[4], writeSectors: n[6], writeMS: n[7], busyMS: n[9], queueMS: n[10],
 			}
 		}
 	}
@@ -58,6 +59,9 @@ func (c ioCounts) since(b ioCounts, passed time.Duration) fleet.DiskIO {
 	}
 	if busy := rate(c.busyMS, b.busyMS, 0.001, passed); busy.OK {
 		io.Util = fleet.Some(min(busy.V, 1))
+	}
+	if queue := rate(c.queueMS, b.queueMS, 0.001, passed); queue.OK {
+		io.Queue = fleet.Some(math.Round(queue.V*10) / 10)
 	}
 	return io
 }

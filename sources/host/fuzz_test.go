@@ -189,3 +189,13 @@ func FuzzSwapFiles(f *testing.F) {
 		}
 	})
 }
+
+func FuzzCommitted(f *testing.F) {
+	f.Add("CommitLimit:    12037888 kB\nCommitted_AS:    9379588 kB\n")
+	f.Add("CommitLimit: 1 kB\nCommitted_AS: 18446744073709551615 kB\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if got := committed(text); got.V < 0 || got.V > 1000 || !got.OK && got.V != 0 {
+			t.Errorf("%q: %v", text, got)
+		}
+	})
+}

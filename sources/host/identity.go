@@ -18,6 +18,8 @@ type identity struct {
 	boot   time.Time
 	cpus   int
 	id     fleet.HostID
+
+	overcommit fleet.Opt[int]
 }
 
 // identify reads who the machine says it is.
@@ -33,6 +35,9 @@ func identify(at tree.Tree, bootID string, n *notes) identity {
 		n.set("identity", "system UUID: /sys/class/dmi/id/product_uuid is for root only: run as root to join this host with Nova and Kubernetes by UUID")
 	} else {
 		n.set("identity", "")
+	}
+	if n, ok := at.Number("/proc/sys/vm/overcommit_memory"); ok && n <= refuses {
+		known.overcommit = fleet.Some(int(n))
 	}
 	known.id = fleet.HostID{
 		Kernel:     at.Word("/proc/sys/kernel/osrelease"),

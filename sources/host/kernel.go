@@ -53,12 +53,26 @@ type way struct {
 }
 
 func newKernel(s *source, n *notes) *kernel {
-	k := &kernel{source: s.name, host: s.conf.Name, at: s.at, notes: n, moved: make(chan struct{}, 1), log: klog.NewLog(s.name, s.conf.Name)}
+	k := &kernel{source: s.name, host: s.conf.Name, at: s.at, notes: n, moved: make(chan struct{}, 1)}
+	k.log = k.newLog()
 	k.ways = []way{{"journalctl", journal("journalctl")}, {"/dev/kmsg", kmsg("/dev/kmsg")}}
 	if s.at != "" {
 		k.ways = []way{{SimulatedKernelLog, simulatedLog}}
 	}
 	return k
+}
+
+// newLog is an empty log that knows which disk a mapped device of this boot is on; of earlier ones nobody does.
+func (k *kernel) newLog() *klog.Log {
+	l := klog.NewLog(k.source, k.host)
+	l.Below(func(boot, device string) string {
+		disks := k.at.Below(device).Disks
+		if len(disks) != 1 || boot != strings.ReplaceAll(k.at.Word("/proc/sys/kernel/random/boot_id"), "-", "") {
+			return ""
+		}
+		return disks[0]
+	})
+	return l
 }
 
 // run follows the log until ctx ends.
@@ -171,7 +185,7 @@ func (k *kernel) lost(n uint64) {
 func (k *kernel) restart() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.log, k.cursor = klog.NewLog(k.source, k.host), ""
+	k.log, k.cursor = k.newLog(), ""
 	k.fresh, k.all = true, true
 }
 

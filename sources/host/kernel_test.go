@@ -103,11 +103,18 @@ func TestTheLogOfAMachineIsFollowed(t *testing.T) {
 		return e != nil && e.Cause == "kvm_async_pf_task_wait_schedule" && time.Since(e.At) < time.Minute && len(log.Lines) == 7
 	})
 	t.Logf("seen after %v", time.Since(began))
+	if err := m.Kernel(3, "Buffer I/O error on dev dm-0, logical block 5, lost async page write"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("an error of a mapped device, with its disk", func(events []*fleet.KernelEvent, _ *fleet.KernelLog, _ error) bool {
+		e := has(events, fleet.ClassIO, "dm-0")
+		return e != nil && e.Disk == "vda"
+	})
 	if err := m.Reboot(); err != nil {
 		t.Fatal(err)
 	}
 	w.until("another boot", func(events []*fleet.KernelEvent, log *fleet.KernelLog, _ error) bool {
-		return len(events) == 3 && len(log.Boots) == 2 && log.Boots[0].ID != log.Boots[1].ID && log.Covers(log.Boots[0].First)
+		return len(events) == 4 && len(log.Boots) == 2 && log.Boots[0].ID != log.Boots[1].ID && log.Covers(log.Boots[0].First)
 	})
 	// Rotated: another file, and the lines of the old one are gone.
 	path := filepath.Join(m.Root(), SimulatedKernelLog)

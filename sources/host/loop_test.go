@@ -106,7 +106,7 @@ func smartFor(t *testing.T, d time.Duration, disks []block, reply func([]string)
 
 const (
 	askNVMe = "--json=co -n standby,3 -H -A -i -l error -d nvme /dev/nvme0n1"
-	askSATA = "--json=co -n standby,3 -H -A -i -l error -d sat /dev/sda"
+	askSATA = "--json=co -n standby,3 -H -A -i -l error -l selftest -d sat /dev/sda"
 	askScan = "--json=c --scan-open"
 )
 

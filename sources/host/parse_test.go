@@ -3,6 +3,7 @@ package host
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -129,14 +130,14 @@ func TestParseScan(t *testing.T) {
 func TestDiskstats(t *testing.T) {
 	t.Parallel()
 	all := parseDiskstats(fixture(t, "diskstats.txt"))
-	want := ioCounts{reads: 227, readSectors: 8653, readMS: 561, writes: 197451, writeSectors: 102603584, writeMS: 95630, busyMS: 94596}
+	want := ioCounts{reads: 227, readSectors: 8653, readMS: 561, writes: 197451, writeSectors: 102603584, writeMS: 95630, busyMS: 94596, queueMS: 96380}
 	if all["nvme0n1"] != want || len(all) != 16 {
 		t.Errorf("got %+v of %d", all["nvme0n1"], len(all))
 	}
 	before := want
-	before.writes, before.writeMS, before.busyMS, before.writeSectors = want.writes-10, want.writeMS-25, want.busyMS-500, want.writeSectors-2048
+	before.writes, before.writeMS, before.busyMS, before.queueMS, before.writeSectors = want.writes-10, want.writeMS-25, want.busyMS-500, want.queueMS-2540, want.writeSectors-2048
 	io := want.since(before, time.Second)
-	if io.WritesSec.V != 10 || io.WriteBytesSec.V != 1<<20 || io.Await.V != 2500*time.Microsecond || io.Util.V != 0.5 || io.ReadsSec != fleet.Some(0.0) {
+	if io.WritesSec.V != 10 || io.WriteBytesSec.V != 1<<20 || io.Await.V != 2500*time.Microsecond || io.Util.V != 0.5 || io.Queue.V != 2.5 || io.ReadsSec != fleet.Some(0.0) {
 		t.Errorf("got %+v", io)
 	}
 	wrapped := want
@@ -165,7 +166,7 @@ func TestStallAndVmstat(t *testing.T) {
 	if _, err = parseStall(nil); err == nil {
 		t.Error("an empty file is no calm")
 	}
-	if pages, ok := parseVmstat(fixture(t, "vmstat.txt")); !ok || pages != (swapPages{317581, 464453}) {
+	if pages, ok := parseVmstat(fixture(t, "vmstat.txt")); !ok || pages != (swapPages{317581, 464453, 3922}) {
 		t.Errorf("got %+v, %v", pages, ok)
 	}
 	if _, ok := parseVmstat([]byte("pswpin 1\n")); ok {
@@ -233,6 +234,56 @@ func TestHypervisor(t *testing.T) {
 	} {
 		if got := hypervisor(c.vendor, c.product, c.xen, c.cpuinfo); got != c.want {
 			t.Errorf("%s %s: %q, want %q", c.vendor, c.product, got, c.want)
+		}
+	}
+}
+
+// The incident's drive, as smartctl 7.2 prints it, and entries as 7.4 does.
+func TestNVMeErrorLog(t *testing.T) {
+	t.Parallel()
+	text := []string{
+		"Error Information Log Entries: 2,787", "Error Information (NVMe Log 0x01, 16 of 64 entries)", "Num   ErrCount  SQId   CmdId  Status  PELoc          LBA  NSID    VS",
+		"  0       2787     0  0x0010  0x4004      -            0     0     -", "  1       2786     3  0x0010  0xc502  0x000         4096     1     -  Unrecovered Read Error", "",
+		"  2       2785     0  0x0010  0x4004      -            0     0     -",
+	}
+	want := []fleet.NVMeError{{Count: 2787, Status: 0x2002}, {Count: 2786, Queue: 3, Status: 0x6281}}
+	if got := nvmeErrors(text); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v", got)
+	}
+	if got := nvmeErrors([]string{"Num ErrCount SQId CmdId Status", "x y z a b", "0 1 2 3 0x99999"}); got != nil {
+		t.Errorf("got %+v of nothing", got)
+	}
+	r, err := parseSmart(fixture(t, "smartctl/smartctl-a-sda.json"), 0, time.Now())
+	if err != nil || r.smart.Test == nil || r.smart.Test.Kind != "" || r.smart.ATA == nil || len(r.smart.ATA.Failing) > 0 {
+		t.Errorf("got %+v, %v", r.smart, err)
+	}
+}
+
+func TestSelfTestsAndAttributes(t *testing.T) {
+	t.Parallel()
+	r, err := parseSmart([]byte(`{"device":{"protocol":"ATA"},"smart_status":{"passed":true},"ata_smart_attributes":{"table":[
+		{"id":5,"name":"Reallocated_Sector_Ct","when_failed":"now","flags":{"prefailure":true},"raw":{"value":9,"string":"9"}},
+		{"id":4,"name":"Start_Stop_Count","when_failed":"now","flags":{"prefailure":false},"raw":{"value":9,"string":"9"}},
+		{"id":3,"name":"Spin_Up_Time","when_failed":"past","flags":{"prefailure":true},"raw":{"value":9,"string":"9"}},
+		{"id":193,"name":"Load_Cycle_Count","when_failed":"","flags":{"prefailure":false},"raw":{"value":132862,"string":"132862"}}]},
+		"ata_smart_self_test_log":{"standard":{"count":1,"table":[{"type":{"value":2,"string":"Extended offline"},"status":{"value":121,"string":"Completed: read failure","passed":false},"lifetime_hours":890}]}}}`), 0, time.Now())
+	want := &fleet.SelfTest{Kind: "Extended offline", Says: "Completed: read failure", Passed: fleet.Some(false), Hours: fleet.Some(890)}
+	if err != nil || !reflect.DeepEqual(r.smart.Test, want) {
+		t.Errorf("got %+v, %v", r.smart.Test, err)
+	}
+	ata := &fleet.SmartATA{Failing: []string{"Reallocated_Sector_Ct"}, Worn: []string{"Start_Stop_Count"}, LoadCycles: fleet.Some(132862)}
+	if !reflect.DeepEqual(r.smart.ATA, ata) {
+		t.Errorf("got %+v", r.smart.ATA)
+	}
+}
+
+func TestCommitted(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]fleet.Opt[int]{
+		"MemTotal: 9 kB\nCommitLimit:    1000 kB\nCommitted_AS:    979 kB\n": fleet.Some(95), "CommitLimit: 1000 kB\nCommitted_AS: 1200 kB\n": fleet.Some(120), "CommitLimit: x kB\n": {}, "": {},
+	} {
+		if got := committed(text); got != want {
+			t.Errorf("%q: %v", text, got)
 		}
 	}
 }

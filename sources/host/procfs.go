@@ -2,6 +2,7 @@ package host
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -10,13 +11,20 @@ import (
 	"strata/internal/fleet"
 )
 
-// swapPages counts pages swapped since boot.
-type swapPages struct{ in, out uint64 }
+// swapPages counts pages swapped since boot, and how often a page had to be read for a task that waits.
+type swapPages struct{ in, out, faults uint64 }
 
 // since returns bytes per second, missing when a counter went back.
 func (s swapPages) since(before swapPages, passed time.Duration) (in, out fleet.Opt[float64]) {
 	page := float64(os.Getpagesize())
 	return rate(s.in, before.in, page, passed), rate(s.out, before.out, page, passed)
+}
+
+// majorFaults is how many there were each second, whole ones.
+func (s swapPages) majorFaults(before swapPages, passed time.Duration) fleet.Opt[float64] {
+	r := rate(s.faults, before.faults, 1, passed)
+	r.V = math.Round(r.V)
+	return r
 }
 
 // rate is what a counter grew by per second, in units; missing when it went back or no time passed.
@@ -38,6 +46,8 @@ func parseVmstat(b []byte) (s swapPages, ok bool) {
 			into = &s.in
 		case "pswpout":
 			into = &s.out
+		case "pgmajfault":
+			into = &s.faults
 		default:
 			continue
 		}
@@ -46,12 +56,36 @@ func parseVmstat(b []byte) (s swapPages, ok bool) {
 			return swapPages{}, false
 		}
 		*into = n
-		found++
+		if into != &s.faults {
+			found++
+		}
 	}
 	if found != 2 {
 		return swapPages{}, false
 	}
 	return s, true
+}
+
+// committed is Committed_AS in percent of CommitLimit of /proc/meminfo, in steps of five.
+func committed(meminfo string) fleet.Opt[int] {
+	var limit, promised uint64
+	for line := range strings.Lines(meminfo) {
+		name, value, _ := strings.Cut(line, ":")
+		var into *uint64
+		switch name {
+		case "CommitLimit":
+			into = &limit
+		case "Committed_AS":
+			into = &promised
+		default:
+			continue
+		}
+		*into, _ = strconv.ParseUint(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
+	}
+	if limit == 0 {
+		return fleet.Opt[int]{}
+	}
+	return fleet.Some(int(min(promised*20/limit*5, 1000)))
 }
 
 // parseStall reads one file of /proc/pressure. Old kernels have no "full" line for the CPU.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 
 const hwmon = "/sys/class/hwmon"
 
-// sensors reads the scope "sensors": every temperature of every hwmon chip.
+// sensors reads the scope "sensors": every temperature and every fan of every hwmon chip.
 type sensors struct {
 	source, host string
 	at           tree.Tree
@@ -29,7 +30,7 @@ type sensors struct {
 	foundAt time.Time
 }
 
-// probe is one temperature and what of it does not change.
+// probe is one temperature or one fan and what of it does not change.
 type probe struct {
 	sensor fleet.Sensor // all but the reading
 	base   string       // path of its files, up to temp1
@@ -62,7 +63,11 @@ func (s *sensors) look(_ context.Context, now time.Time) (fleet.Facts, error) {
 	facts := make(fleet.Facts, 0, len(s.probes))
 	for _, p := range s.probes {
 		if p.last == nil || now.Sub(p.readAt) >= p.every {
-			p.last, p.readAt = s.read(p), now
+			next := s.read(p)
+			if p.sensor.Fan != nil && p.last != nil && reflect.DeepEqual(p.last, next) {
+				next = p.last
+			}
+			p.last, p.readAt = next, now
 		}
 		facts = append(facts, p.last)
 	}
@@ -148,7 +153,9 @@ func (s *sensors) probesOf(chip string) (found []*probe) {
 		p.fault = slices.Contains(files, temp+"_fault")
 		found = append(found, p)
 	}
-	return found
+	return append(found, s.fansOf(chip, files, fleet.Sensor{
+		Source: s.source, Host: s.host, Chip: name, Name: name + "@" + path.Base(device) + "/",
+	})...)
 }
 
 // read takes one reading. A sensor without one says why; it is never left out.
@@ -157,6 +164,9 @@ func (s *sensors) read(p *probe) *fleet.Sensor {
 	if p.fault && s.at.Word(p.base+"_fault") == "1" {
 		v.NoData = "the sensor reports a fault (" + path.Base(p.base) + "_fault)"
 		return &v
+	}
+	if p.sensor.Fan != nil {
+		return s.readFan(p)
 	}
 	b, err := s.at.Bytes(p.base + "_input")
 	if err != nil {

@@ -218,6 +218,9 @@ func (b *smartBook) read(ctx context.Context, d *block, kind string, old page, n
 		kind = "nvme"
 	}
 	args := []string{"--json=co", "-n", "standby,3", "-H", "-A", "-i", "-l", "error"}
+	if d.bus == "ata" {
+		args = append(args, "-l", "selftest")
+	}
 	if kind != "" {
 		args = append(args, "-d", kind)
 	}

@@ -54,6 +54,7 @@ func (r *report) nvme(health *fleet.Smart, j *smartJSON) {
 	if health.SparePct.V == 0 && health.SpareMin.V == 0 {
 		health.SparePct, health.SpareMin = fleet.Opt[int]{}, fleet.Opt[int]{}
 	}
+	health.Errors = nvmeErrors(j.Smartctl.Output)
 	thermal := thermalLines(j.Smartctl.Output)
 	for _, name := range nvmeCounters() {
 		v, ok := j.NVMe[name].uint()

@@ -70,21 +70,35 @@ type smartJSON struct {
 	Status      struct{ Passed scalar }        `json:"smart_status"`
 	NVMe        map[string]scalar              `json:"nvme_smart_health_information_log"`
 	ATA         struct{ Table []ataAttribute } `json:"ata_smart_attributes"`
-	Temperature struct{ Current scalar }       `json:"temperature"`
-	PowerOn     struct{ Hours scalar }         `json:"power_on_time"`
-	Cycles      scalar                         `json:"power_cycle_count"`
+	Tests       struct {
+		Standard struct {
+			Count scalar `json:"count"`
+			Table []struct {
+				Type   struct{ String string }         `json:"type"`
+				Status struct{ String, Passed scalar } `json:"status"`
+				Hours  scalar                          `json:"lifetime_hours"`
+			} `json:"table"`
+		} `json:"standard"`
+	} `json:"ata_smart_self_test_log"`
+	Temperature struct{ Current scalar } `json:"temperature"`
+	PowerOn     struct{ Hours scalar }   `json:"power_on_time"`
+	Cycles      scalar                   `json:"power_cycle_count"`
 }
 
 type ataAttribute struct {
-	ID   scalar `json:"id"`
-	Name string `json:"name"`
-	Raw  struct {
+	ID     scalar `json:"id"`
+	Name   string `json:"name"`
+	Failed string `json:"when_failed"` // now, past
+	Flags  struct {
+		Prefailure scalar `json:"prefailure"`
+	} `json:"flags"`
+	Raw struct {
 		Value  scalar `json:"value"`
 		String string `json:"string"`
 	} `json:"raw"`
 }
 
-// parseSmart reads the output of `smartctl --json=co -n standby,3 -H -A -i -l error`, whatever its exit code.
+// parseSmart reads the output of `smartctl --json=co -n standby,3 -H -A -i -l error`, of an ATA disk also `-l selftest`, whatever its exit code.
 func parseSmart(out []byte, code int, at time.Time) (report, error) {
 	var j smartJSON
 	var odd *json.UnmarshalTypeError
@@ -121,7 +135,9 @@ func parseSmart(out []byte, code int, at time.Time) (report, error) {
 	}
 	if j.Device.Protocol == "ATA" && len(j.ATA.Table) > 0 {
 		r.ata(j.ATA.Table)
+		health.ATA = ataOnly(j.ATA.Table)
 	}
+	health.Test = j.lastTest()
 	if health.Passed.OK || health.Celsius.OK || health.Hours.OK || len(j.NVMe) > 0 || len(j.ATA.Table) > 0 {
 		r.smart = health
 	}

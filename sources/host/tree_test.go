@@ -151,3 +151,42 @@ func TestMACsAreThoseOfCards(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// A fan that turns evenly is told once; one that stands still, and one that cannot be read, say so.
+func TestFans(t *testing.T) {
+	t.Parallel()
+	chip := "sys/class/hwmon/hwmon0/"
+	s, n := planted(t, map[string]string{
+		chip + "name": "nct6775\n", chip + "fan1_input": "1234\n", chip + "fan1_min": "600\n", chip + "fan2_input": "0\n", chip + "fan2_min": "600\n", chip + "fan2_label": "CPU Fan\n",
+		chip + "fan3_input": "40\n", chip + "fan3_alarm": "1\n", chip + "fan4_input": "x\n", chip + "fan5_input": "0\n", chip + "fan5_min": "0\n", chip + "fan6_input": "900\n", chip + "fan6_fault": "1\n",
+	})
+	sensors := newSensors(s, n)
+	look := func(at time.Time) map[string]*fleet.Sensor {
+		facts, err := sensors.look(t.Context(), at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]*fleet.Sensor{}
+		for _, f := range facts {
+			got[f.(*fleet.Sensor).Label] = f.(*fleet.Sensor)
+		}
+		return got
+	}
+	now := time.Now()
+	got := look(now)
+	for label, want := range map[string]struct {
+		rpm     fleet.Opt[int]
+		stopped bool
+		state   fleet.State
+	}{
+		"fan1": {fleet.Some(1200), false, fleet.StateOK}, "CPU Fan": {fleet.Some(0), true, fleet.StateBad}, "fan3": {fleet.Some(100), true, fleet.StateBad},
+		"fan4": {fleet.Opt[int]{}, false, fleet.StateUnknown}, "fan5": {fleet.Some(0), false, fleet.StateOK}, "fan6": {fleet.Opt[int]{}, false, fleet.StateUnknown},
+	} {
+		if f := got[label]; f == nil || f.Fan.RPM != want.rpm || f.Stopped() != want.stopped || f.Health().State != want.state {
+			t.Errorf("%s: %+v", label, f)
+		}
+	}
+	if later := look(now.Add(2 * fanEvery)); later["fan1"] != got["fan1"] {
+		t.Error("a fan that did not change is told anew")
+	}
+}

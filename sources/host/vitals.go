@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/shirou/gopsutil/v3/common"
@@ -76,10 +77,18 @@ func (m *hostReader) look(ctx context.Context, now time.Time) (fleet.Facts, erro
 	next := moment{at: now, cpu: ticks, swap: pages, ok: true}
 	if m.before.ok {
 		h.Busy, h.Steal = ticks.since(m.before.cpu)
+		if paged {
+			h.Memory.MajorFaultsSec = pages.majorFaults(m.before.swap, now.Sub(m.before.at))
+		}
 		h.Swap.InBytesSec, h.Swap.OutBytesSec = pages.since(m.before.swap, now.Sub(m.before.at))
 	}
-	m.before = next
 	h.Waits = m.waits.look(now, h)
+	if m.before.ok && h.Waits != nil {
+		waits := *h.Waits
+		waits.IO = ticks.ioWait(m.before.cpu)
+		h.Waits = &waits
+	}
+	m.before = next
 	h.Missing = m.notes.all()
 	return fleet.Facts{h}, nil
 }
@@ -103,6 +112,10 @@ func (m *hostReader) memory(ctx context.Context, h *fleet.Host) {
 	m.notes.set("memory", "")
 	h.Memory = fleet.Memory{Total: v.Total, Available: fleet.Some(v.Available), Cached: v.Cached, Dirty: v.Dirty}
 	h.Swap.Total, h.Swap.Used = v.SwapTotal, v.SwapTotal-min(v.SwapFree, v.SwapTotal)
+	if h.Memory.Overcommit = m.known.overcommit; h.Memory.Overcommit.V == refuses {
+		meminfo, _ := m.at.Bytes("/proc/meminfo")
+		h.Memory.Committed = committed(string(meminfo))
+	}
 	// While swapoff runs, SwapTotal shrinks to what is still used; /proc/swaps keeps the areas whole.
 	if areas, err := m.at.Bytes("/proc/swaps"); err == nil {
 		var total, used uint64
@@ -114,6 +127,9 @@ func (m *hostReader) memory(ctx context.Context, h *fleet.Host) {
 		}
 	}
 }
+
+// refuses is the vm.overcommit_memory that refuses memory beyond a limit.
+const refuses = 2
 
 // pressure reads PSI, nil when the kernel does not have it or has it switched off.
 func (m *hostReader) pressure() *fleet.Pressure {
@@ -136,7 +152,7 @@ func (m *hostReader) pressure() *fleet.Pressure {
 }
 
 // cpuTicks is the first line of /proc/stat in seconds.
-type cpuTicks struct{ all, idle, steal float64 }
+type cpuTicks struct{ all, idle, steal, io float64 }
 
 func (m *hostReader) ticks(ctx context.Context) (cpuTicks, error) {
 	all, err := cpu.TimesWithContext(ctx, false)
@@ -149,7 +165,16 @@ func (m *hostReader) ticks(ctx context.Context) (cpuTicks, error) {
 	t := all[0]
 	// Guest time is already part of user time; gopsutil's Total would count it twice, and this is a hypervisor's tool.
 	idle := t.Idle + t.Iowait
-	return cpuTicks{all: t.User + t.Nice + t.System + t.Irq + t.Softirq + t.Steal + idle, idle: idle, steal: t.Steal}, nil
+	return cpuTicks{all: t.User + t.Nice + t.System + t.Irq + t.Softirq + t.Steal + idle, idle: idle, steal: t.Steal, io: t.Iowait}, nil
+}
+
+// ioWait is the share of idle time in which I/O was under way, in steps of 0.05.
+func (t cpuTicks) ioWait(before cpuTicks) fleet.Opt[float64] {
+	all, io := t.all-before.all, t.io-before.io
+	if all <= 0 || io > all {
+		return fleet.Opt[float64]{}
+	}
+	return fleet.Some(math.Round(max(0, io/all)*20) / 20) // the kernel may take back a tick
 }
 
 // since returns the shares of busy and stolen time; missing when nothing passed or a counter went back.

@@ -138,7 +138,7 @@ func (k *known) count(now time.Time, stats map[string]string, running bool) {
 // fill puts what is known of a domain into its object.
 func (w *watcher) fill(o *fleet.Domain, k *known, d connect.LibvirtDomain, run process, running bool) {
 	o.Missing = append(o.Missing, k.missing...)
-	o.Nova, o.MACs = k.live.nova, k.live.macs
+	o.Nova, o.MACs, o.Set.PanicSeen = k.live.nova, k.live.macs, k.live.panics
 	o.Compute = fleet.DomainSize{VCPUs: k.live.vcpus, Memory: k.live.memory}
 	if o.Compute.VCPUs == 0 {
 		o.Compute.VCPUs = number(d.Stats, "vcpu.current")
@@ -152,7 +152,9 @@ func (w *watcher) fill(o *fleet.Domain, k *known, d connect.LibvirtDomain, run p
 			o.Process.ID = d.ID
 		}
 	}
+	sizes := capacities(d.Stats)
 	for _, disk := range k.live.disks {
+		disk.Capacity = sizes[disk.Target]
 		if strings.HasPrefix(disk.File, "/") {
 			disk.Path = w.at.DiskPath(disk.File, w.mounts)
 		}
@@ -165,6 +167,19 @@ func (w *watcher) fill(o *fleet.Domain, k *known, d connect.LibvirtDomain, run p
 		}
 		o.Disks = append(o.Disks, disk)
 	}
+}
+
+// capacities are the sizes of a domain's disks by target.
+func capacities(stats map[string]string) map[string]fleet.Opt[uint64] {
+	all := map[string]fleet.Opt[uint64]{}
+	for i := range min(number(stats, "block.count"), 1024) {
+		at := fmt.Sprintf("block.%d.", i)
+		target := stats[at+"name"] // that of the files below it too, which come after it
+		if n, err := strconv.ParseUint(stats[at+"capacity"], 10, 64); err == nil && n > 0 && !all[target].OK {
+			all[target] = fleet.Some(n)
+		}
+	}
+	return all
 }
 
 // blockErrors tells which disk a paused domain stopped for.

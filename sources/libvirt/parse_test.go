@@ -31,8 +31,9 @@ func TestADefinitionAtWork(t *testing.T) {
 		id: fleet.Some(1), vcpus: 1, memory: 64 << 20, nova: "k8s-worker-1", macs: []string{"52:54:00:12:34:56"},
 		disks: []fleet.DomainDisk{{
 			Target: "vda", File: "/var/lib/libvirt/images/disk.qcow2", Format: "qcow2",
-			Backing: []string{"/var/lib/libvirt/images/base.raw"}, Tune: tune,
+			Backing: []string{"/var/lib/libvirt/images/base.raw"}, Cache: "none", Tune: tune,
 		}},
+		panics: fleet.Some(false),
 	}
 	if !reflect.DeepEqual(d, want) {
 		t.Errorf("read %+v, want %+v", d, want)
@@ -44,6 +45,23 @@ func TestAStoredDefinition(t *testing.T) {
 	d, err := parseDefinition(capture(t, "stored.xml"))
 	if err != nil || d.id.OK || len(d.disks) != 1 || len(d.disks[0].Backing) != 0 || d.disks[0].Tune.ReadBytesSec != fleet.Some(uint64(1e6)) {
 		t.Errorf("read %+v, %v", d, err)
+	}
+}
+
+// Where a panic of a guest ends: a panic device or a watchdog that does something; one that does nothing is none.
+func TestWhoNoticesAPanic(t *testing.T) {
+	t.Parallel()
+	for devices, want := range map[string]bool{
+		"": false, "<panic model='isa'/>": true, "<watchdog model='itco' action='reset'/>": true, "<watchdog model='itco' action='none'/>": false,
+	} {
+		d, err := parseDefinition("<domain><name>a</name><devices>" + devices + "</devices></domain>")
+		if err != nil || d.panics != fleet.Some(want) {
+			t.Errorf("%q: %v, %v", devices, d.panics, err)
+		}
+	}
+	sizes := capacities(map[string]string{"block.count": "3", "block.0.name": "vda", "block.0.capacity": "9", "block.1.name": "vda", "block.1.capacity": "7", "block.2.name": "vdb", "block.2.capacity": "x"})
+	if sizes["vda"] != fleet.Some(uint64(9)) || sizes["vdb"].OK {
+		t.Errorf("sizes: %v", sizes)
 	}
 }
 

@@ -19,6 +19,7 @@ type definition struct {
 	nova   string
 	macs   []string
 	disks  []fleet.DomainDisk // with the limits in Tune
+	panics fleet.Opt[bool]    // a panic of the guest ends in something
 }
 
 type domainXML struct {
@@ -43,8 +44,14 @@ type domainXML struct {
 		Name  string `xml:"name,attr"`
 		Value string `xml:",chardata"`
 	} `xml:"sysinfo>system>entry"`
-	Disks []diskXML `xml:"devices>disk"`
-	MACs  []struct {
+	Disks  []diskXML `xml:"devices>disk"`
+	Panics []struct {
+		Model string `xml:"model,attr"`
+	} `xml:"devices>panic"`
+	Watchdogs []struct {
+		Action string `xml:"action,attr"`
+	} `xml:"devices>watchdog"`
+	MACs []struct {
 		Address string `xml:"address,attr"`
 	} `xml:"devices>interface>mac"`
 }
@@ -52,7 +59,8 @@ type domainXML struct {
 type diskXML struct {
 	Device string `xml:"device,attr"`
 	Driver struct {
-		Type string `xml:"type,attr"`
+		Type  string `xml:"type,attr"`
+		Cache string `xml:"cache,attr"`
 	} `xml:"driver"`
 	Source  sourceXML   `xml:"source"`
 	Backing *backingXML `xml:"backingStore"`
@@ -110,6 +118,10 @@ func parseDefinition(text string) (definition, error) {
 			d.macs = append(d.macs, strings.ToLower(m.Address))
 		}
 	}
+	d.panics = fleet.Some(len(x.Panics) > 0)
+	for _, w := range x.Watchdogs {
+		d.panics.V = d.panics.V || w.Action != "none"
+	}
 	for i := range x.Disks {
 		if disk := &x.Disks[i]; disk.Target.Dev != "" && (disk.Device == "" || disk.Device == "disk" || disk.Device == "lun") {
 			d.disks = append(d.disks, disk.read())
@@ -138,7 +150,7 @@ func (x *domainXML) server() string {
 }
 
 func (x *diskXML) read() fleet.DomainDisk {
-	d := fleet.DomainDisk{Target: x.Target.Dev, File: x.Source.path(), Format: x.Driver.Type}
+	d := fleet.DomainDisk{Target: x.Target.Dev, File: x.Source.path(), Format: x.Driver.Type, Cache: x.Driver.Cache}
 	for b := x.Backing; b != nil && b.Source != (sourceXML{}) && len(d.Backing) < deepest; b = b.Next {
 		d.Backing = append(d.Backing, b.Source.path())
 	}

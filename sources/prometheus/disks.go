@@ -2,6 +2,7 @@ package prometheus
 
 import (
 	"context"
+	"math"
 	"strings"
 	"time"
 
@@ -23,7 +24,7 @@ type diskLook struct {
 
 // doing is what a disk does.
 type doing struct {
-	read, write, reads, writes, readTime, writeTime, busy fleet.Opt[float64]
+	read, write, reads, writes, readTime, writeTime, busy, queue fleet.Opt[float64]
 }
 
 func (l *diskLook) look(ctx context.Context, now time.Time, r *roster) (fleet.Facts, error) {
@@ -45,6 +46,7 @@ func (l *diskLook) look(ctx context.Context, now time.Time, r *roster) (fleet.Fa
 		{"node_disk_read_time_seconds_total", func(d *doing) *fleet.Opt[float64] { return &d.readTime }},
 		{"node_disk_write_time_seconds_total", func(d *doing) *fleet.Opt[float64] { return &d.writeTime }},
 		{"node_disk_io_time_seconds_total", func(d *doing) *fleet.Opt[float64] { return &d.busy }},
+		{"node_disk_io_time_weighted_seconds_total", func(d *doing) *fleet.Opt[float64] { return &d.queue }},
 	} {
 		err := l.ask.ask(ctx, rate(q.metric, realDisks, "device"), func(v []string, n float64) {
 			host, ok := r.machineOf(v[0])
@@ -112,6 +114,9 @@ func (d *doing) io() fleet.DiskIO {
 	io := fleet.DiskIO{ReadBytesSec: d.read, WriteBytesSec: d.write, ReadsSec: d.reads, WritesSec: d.writes}
 	if d.busy.OK {
 		io.Util = fleet.Some(min(max(d.busy.V, 0), 1))
+	}
+	if d.queue.OK {
+		io.Queue = fleet.Some(math.Round(max(d.queue.V, 0)*10) / 10)
 	}
 	if ops := d.reads.V + d.writes.V; d.reads.OK && d.writes.OK && d.readTime.OK && d.writeTime.OK && ops > 0 {
 		seconds := min(max((d.readTime.V+d.writeTime.V)/ops, 0), 1e6)

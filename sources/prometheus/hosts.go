@@ -2,6 +2,7 @@ package prometheus
 
 import (
 	"context"
+	"math"
 	"strings"
 	"time"
 
@@ -160,6 +161,7 @@ func hostQueries() []hostQuery {
 		{of("node_memory_SwapFree_bytes", ""), func(f *figures, v float64) { f.swapFree = fleet.Some(v) }},
 		{rate("node_vmstat_pswpin", ""), func(f *figures, v float64) { f.in = fleet.Some(v) }},
 		{rate("node_vmstat_pswpout", ""), func(f *figures, v float64) { f.out = fleet.Some(v) }},
+		{rate("node_vmstat_pgmajfault", ""), func(f *figures, v float64) { f.host.Memory.MajorFaultsSec = fleet.Some(math.Round(v)) }},
 		{rate("node_pressure_cpu_waiting_seconds_total", ""), stall(true, cpu)},
 		{rate("node_pressure_memory_waiting_seconds_total", ""), stall(true, memory)},
 		{rate("node_pressure_memory_stalled_seconds_total", ""), stall(false, memory)},

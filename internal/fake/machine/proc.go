@@ -13,7 +13,7 @@ func (m *Machine) write() error {
 		"proc/loadavg":                   fmt.Sprintf("%.2f %.2f %.2f 1/284 4242\n", m.state.Load[0], m.state.Load[1], m.state.Load[2]),
 		"proc/uptime":                    fmt.Sprintf("%.2f 0.00\n", m.state.Up.Seconds()),
 		"proc/meminfo":                   m.meminfo(),
-		"proc/vmstat":                    fmt.Sprintf("nr_free_pages 42\npswpin %.0f\npswpout %.0f\noom_kill %d\n", m.counts.swapIn, m.counts.swapOut, m.counts.oomKills),
+		"proc/vmstat":                    fmt.Sprintf("nr_free_pages 42\npswpin %.0f\npswpout %.0f\npgmajfault %.0f\noom_kill %d\n", m.counts.swapIn, m.counts.swapOut, m.counts.swapIn/8, m.counts.oomKills),
 		"proc/swaps":                     m.swaps(),
 		"proc/diskstats":                 m.diskstats(),
 		"proc/1/mountinfo":               m.mountinfo(),

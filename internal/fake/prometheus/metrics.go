@@ -57,7 +57,7 @@ func (m *Machine) machine(name string, emit func(float64, ...string)) bool {
 		"node_boot_time_seconds": float64(m.Boot.Unix()), "node_load1": m.Load, "node_load5": m.Load, "node_load15": m.Load,
 		"node_memory_MemTotal_bytes": m.Memory, "node_memory_MemAvailable_bytes": m.Free, "node_memory_Cached_bytes": m.Free / 2, "node_memory_Dirty_bytes": 1 << 20,
 		"node_memory_SwapTotal_bytes": 8 << 30, "node_memory_SwapFree_bytes": 6 << 30,
-		"node_vmstat_pswpin": 2, "node_vmstat_pswpout": 4,
+		"node_vmstat_pswpin": 2, "node_vmstat_pswpout": 4, "node_vmstat_pgmajfault": 1,
 		"node_pressure_cpu_waiting_seconds_total": 0.1, "node_pressure_memory_waiting_seconds_total": 0.02, "node_pressure_memory_stalled_seconds_total": 0.01,
 		"node_pressure_io_waiting_seconds_total": 0.05, "node_pressure_io_stalled_seconds_total": 0.04,
 	}
@@ -96,7 +96,7 @@ func (m *Machine) things(name string, emit func(float64, ...string)) bool {
 	}
 	disks := map[string]float64{
 		"node_disk_read_bytes_total": 1e6, "node_disk_written_bytes_total": 2e6, "node_disk_reads_completed_total": 10, "node_disk_writes_completed_total": 30,
-		"node_disk_read_time_seconds_total": 0.01, "node_disk_write_time_seconds_total": 0.07, "node_disk_io_time_seconds_total": 0.25,
+		"node_disk_read_time_seconds_total": 0.01, "node_disk_write_time_seconds_total": 0.07, "node_disk_io_time_seconds_total": 0.25, "node_disk_io_time_weighted_seconds_total": 0.31,
 	}
 	if v, ok := disks[name]; ok {
 		for _, d := range []string{"nvme0n1", "sda", "sdb"} {
