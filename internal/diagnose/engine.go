@@ -259,6 +259,8 @@ func aroundKind(o fleet.Object) fleet.Kind {
 		return fleet.KindFlavor
 	case *fleet.ComputeService:
 		return fleet.KindCompute
+	case *fleet.SwapArea:
+		return fleet.KindSwap
 	}
 	return ""
 }
