@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # A fleet on the loopback: a real Prometheus behind TLS and a password, a real Alertmanager, and real node_exporters of
 # three machines. Two of those have names of their own (UTS namespaces), one a /sys with sensors and a text file as
-# smartctl_exporter writes it. To be sourced; WORK must be a folder. Everything ends with fleet_down.
+# smartctl_exporter writes it; of one machine there is a real libvirt exporter too, over the test driver of libvirt. To be sourced; WORK must be a folder. Everything ends with fleet_down.
 
-PROM_PORT=19390 ALERT_PORT=19393 NODE_PORT=19391
+PROM_PORT=19390 ALERT_PORT=19393 NODE_PORT=19391 VIRT_PORT=19177
 PASSWORD=test
 # bcrypt of that password
 PASSWORD_HASH='$2b$12$hNf2lSsxfm0.i4a.1kVpSOVyBCfIB51VRjgBUyv6kdnyTlgWj81Ay'
@@ -13,7 +13,7 @@ fleet_programs() {
 	BIN=${STRATA_LAB_BIN:-${XDG_CACHE_HOME:-$HOME/.cache}/strata-lab/prometheus}
 	mkdir -p "$BIN"
 	local package
-	for package in prometheus prometheus-node-exporter prometheus-alertmanager; do
+	for package in prometheus prometheus-node-exporter prometheus-alertmanager prometheus-libvirt-exporter; do
 		[ ! -x "$BIN/usr/bin/$package" ] || continue
 		(cd "$WORK" && apt-get download -qq "$package" >/dev/null 2>&1 && dpkg -x "$package"_*.deb "$BIN") ||
 			{ echo "cannot get $package: run apt-get update first" && return 1; }
@@ -81,6 +81,8 @@ fleet_files() {
 		scrape_configs:
 		  - job_name: node
 		    static_configs: [{targets: ['127.0.0.1:$NODE_PORT', '127.0.0.2:$NODE_PORT', '127.0.0.3:$NODE_PORT']}]
+		  - job_name: libvirt
+		    static_configs: [{targets: ['127.0.0.2:$VIRT_PORT']}]
 	END
 	cat >"$WORK/rules.yml" <<-'END'
 		groups:
@@ -122,11 +124,12 @@ fleet_up() {
 	node own 127.0.0.1
 	node lab-a 127.0.0.2
 	node_b
+	begin libvirt "$BIN/prometheus-libvirt-exporter" --libvirt.uri=test:///default --web.listen-address="127.0.0.2:$VIRT_PORT"
 	# It reads its templates from /usr/share, which is the package's in a mount namespace of its own.
 	begin alertmanager unshare --mount -- sh -c 'mount --bind "$0" /usr/share && exec "$@"' "$SHARE" "$BIN/prometheus-alertmanager" --config.file="$WORK/alertmanager.yml" --web.listen-address="127.0.0.1:$ALERT_PORT" \
 		--storage.path="$WORK/alerts" --cluster.listen-address=
 	prometheus_up
-	until_true 60 value_is 'count(up == 1)' 3 || { echo "Prometheus does not scrape" && tail -5 "$WORK"/*.log && return 1; }
+	until_true 60 value_is 'count(up == 1)' 4 || { echo "Prometheus does not scrape" && tail -5 "$WORK"/*.log && return 1; }
 	alerts silences -H 'Content-Type: application/json' -d "$(jq -n '{matchers: [{name: "alertname", value: "LabSilenced", isRegex: false, isEqual: true}],
 		startsAt: (now | todate), endsAt: (now + 3600 | todate), createdBy: "lab", comment: "quiet"}')" >/dev/null
 	until_true 60 fires LabFires && until_true 60 fires LabSilenced || { echo "no alert fires" && return 1; }

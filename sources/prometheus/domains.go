@@ -1,6 +1,7 @@
 package prometheus
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -32,7 +33,10 @@ func (l *domainLook) look(ctx context.Context, _ time.Time, r *roster) (fleet.Fa
 			set(all[k], labels, v)
 		})
 	}
-	err := ask(of("libvirt_domain_info_virtual_cpus", "", "domain"), func(d *fleet.Domain, _ []string, v float64) { d.Compute.VCPUs = some(v).V })
+	err := ask(of("libvirt_domain_info_virtual_cpus", "", "domain", "uuid"), func(d *fleet.Domain, labels []string, v float64) {
+		d.Compute.VCPUs = some(v).V
+		d.UUID = cmp.Or(labels[2], d.UUID) // some put it on every metric, some on the one of the meta data
+	})
 	if err != nil || len(all) == 0 {
 		return nil, err // no libvirt exporter: nothing else to ask for
 	}
@@ -69,7 +73,7 @@ func domainQueries() []domainQuery {
 		{of("libvirt_domain_state_code", "", "domain"), state},
 		{of("libvirt_domain_info_maximum_memory_bytes", "", "domain"), func(d *fleet.Domain, _ []string, v float64) { d.Compute.Memory, _ = whole(v) }},
 		{rate("libvirt_domain_info_cpu_time_seconds_total", "", "domain"), func(d *fleet.Domain, _ []string, v float64) { d.Process.CPU = fleet.Some(max(v, 0)) }},
-		{of("libvirt_domain_info_meta", "", "domain", "uuid", "instance_name"), func(d *fleet.Domain, labels []string, _ float64) { d.UUID, d.Nova = labels[2], labels[3] }},
+		{of("libvirt_domain_info_meta", "", "domain", "uuid", "instance_name"), func(d *fleet.Domain, labels []string, _ float64) { d.UUID, d.Nova = cmp.Or(labels[2], d.UUID), labels[3] }},
 		{rate("libvirt_domain_block_stats_read_bytes_total", "", "domain", "target_device"), func(d *fleet.Domain, labels []string, v float64) { disk(d, labels[2]).Read = fleet.Some(v) }},
 		{rate("libvirt_domain_block_stats_write_bytes_total", "", "domain", "target_device"), func(d *fleet.Domain, labels []string, v float64) { disk(d, labels[2]).Write = fleet.Some(v) }},
 	}

@@ -118,7 +118,7 @@ func TestAMachineAsItsExportersTellIt(t *testing.T) {
 	var boot time.Time
 	f.Change(func(all []*prometheus.Machine) []*prometheus.Machine {
 		m := all[12]
-		m.Domains, m.Media, m.Busy, m.Load, boot = []string{"instance-00000012"}, 3, 0.25, 4.5, m.Boot
+		m.Domains, m.Media, m.Busy, m.Load, boot = []string{"instance-00000012", "plain"}, 3, 0.25, 4.5, m.Boot
 		return all
 	})
 	seen := looked(t, New(place(f), Options{}), allScopes)
@@ -173,6 +173,10 @@ func TestAMachineAsItsExportersTellIt(t *testing.T) {
 	vm := find[*fleet.Domain](t, seen[ScopeDomains], "00000000-node-0012")
 	if vm.State != "running" || vm.Nova != "web" || vm.Compute.VCPUs != 2 || vm.Compute.Memory != 4<<30 || vm.Process.CPU.V != 0.5 || len(vm.Disks) != 2 || vm.Disks[0].Target != "vda" || vm.Disks[0].Read.V != 2e5 {
 		t.Errorf("the domain is %+v", vm)
+	}
+	vm = find[*fleet.Domain](t, seen[ScopeDomains], "00000001-node-0012")
+	if vm.Name != "plain" || vm.State != "running" || vm.Compute.VCPUs != 2 || len(vm.Disks) != 2 {
+		t.Errorf("the domain of an exporter that has the uuid on every metric is %+v", vm)
 	}
 	for name, want := range map[string]fleet.Health{"1": {State: fleet.StateBad, Word: "firing"}, "2": {State: fleet.StateOK, Word: "silenced"}, "3": {State: fleet.StateOK, Word: "inhibited"}} {
 		if a := find[*fleet.Alert](t, seen[ScopeAlerts], name); a.Health() != want {

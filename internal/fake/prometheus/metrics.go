@@ -46,7 +46,7 @@ func (m *Machine) metric(name, function string) (all []sample) {
 		m.smart(name, smart)
 	}
 	for i, d := range m.Domains {
-		domain(name, fmt.Sprintf("%08d-%s", i, m.Node), d, libvirt)
+		domain(name, fmt.Sprintf("%08d-%s", i, m.Node), d, i%2 == 1, libvirt)
 	}
 	return all
 }
@@ -168,19 +168,26 @@ func (m *Machine) smart(name string, emit func(float64, ...string)) {
 	}
 }
 
-func domain(name, uuid, domain string, emit func(float64, ...string)) {
+// domain is what exporters tell of a domain. Some have its uuid on every metric, as Debian's, some on one of their own.
+func domain(name, uuid, domain string, everywhere bool, emit func(float64, ...string)) {
+	named := []string{"domain", domain}
+	if everywhere {
+		named = append(named, "uuid", uuid)
+	}
 	figures := map[string]float64{
 		"libvirt_domain_info_virtual_cpus": 2, "libvirt_domain_info_maximum_memory_bytes": 4 << 30, "libvirt_domain_info_vstate": 1, "libvirt_domain_info_cpu_time_seconds_total": 0.5,
 	}
 	if v, ok := figures[name]; ok {
-		emit(v, "domain", domain)
+		emit(v, named...)
 		return
 	}
 	switch name {
 	case "libvirt_domain_info_meta":
-		emit(1, "domain", domain, "uuid", uuid, "instance_name", "web")
+		if !everywhere {
+			emit(1, "domain", domain, "uuid", uuid, "instance_name", "web")
+		}
 	case "libvirt_domain_block_stats_read_bytes_total", "libvirt_domain_block_stats_write_bytes_total":
-		emit(1e5, "domain", domain, "target_device", "vdb")
-		emit(2e5, "domain", domain, "target_device", "vda")
+		emit(1e5, append(named, "target_device", "vdb")...)
+		emit(2e5, append(named, "target_device", "vda")...)
 	}
 }
