@@ -111,7 +111,7 @@ func (e *engine) step(prev, next *fleet.Snapshot, changed []fleet.Change) ([]fle
 		e.judgeAll(linked, c.New, ref)
 		e.neighbours(linked, ref, e.readers[ref.Kind], near)
 		e.folder.moved(ref)
-		if restated(c) {
+		if carries(ref.Kind) && !slices.Equal(statesOf(c.Old), statesOf(c.New)) {
 			e.folder.refold()
 		}
 	}
@@ -129,11 +129,16 @@ func (e *engine) step(prev, next *fleet.Snapshot, changed []fleet.Change) ([]fle
 	return links, e.folder.fold(linked, prev.Findings)
 }
 
-// restated reports whether a change is one of what a domain stands on: servers, nodes and hosts stand on it in turn.
-func restated(c fleet.Change) bool {
-	before, was := c.Old.(*fleet.Domain)
-	now, is := c.New.(*fleet.Domain)
-	return was && is && !slices.Equal(domainStates(before), domainStates(now))
+// carries reports whether others stand on a kind that states what it stands on itself: what changes there moves them too.
+func carries(kind fleet.Kind) bool {
+	return kind == fleet.KindDomain || kind == fleet.KindUnit || kind == fleet.KindDisk
+}
+
+func statesOf(o fleet.Object) []fleet.Link {
+	if o == nil {
+		return nil
+	}
+	return slices.Collect(states(o))
 }
 
 // judgeAll judges an object by all rules for it; nil is one that is gone.
