@@ -22,7 +22,7 @@ func (d *folder) cause(s *fleet.Snapshot, e *entry) *entry {
 		layer = append(layer, e.f.On)
 	}
 	seen := slices.Clone(layer)
-	for range deepest {
+	for depth := range deepest {
 		var best *entry
 		for _, ref := range layer {
 			for _, c := range d.on[ref] {
@@ -30,6 +30,9 @@ func (d *folder) cause(s *fleet.Snapshot, e *entry) *entry {
 					best = c
 				}
 			}
+		}
+		if best == nil && depth < 2 && d.rules[e.id.rule].Fold.Parts {
+			best = d.parts(s, layer, e)
 		}
 		if best != nil {
 			return best
@@ -51,6 +54,23 @@ func (d *folder) cause(s *fleet.Snapshot, e *entry) *entry {
 		return d.nearby(s, e)
 	}
 	return nil
+}
+
+// parts returns the best cause among the disks and filesystems of the hosts in a layer.
+func (d *folder) parts(s *fleet.Snapshot, layer []fleet.Ref, e *entry) (best *entry) {
+	for _, c := range d.order {
+		r := c.id.ref
+		if c.gone || r.Kind != fleet.KindDisk && r.Kind != fleet.KindFilesystem || !d.explains(c, e) || best != nil && nearer(d, c, best) >= 0 {
+			continue
+		}
+		o, _ := s.Get(r)
+		for _, l := range stated(o) {
+			if l.To.Kind == fleet.KindHost && slices.Contains(layer, l.To) {
+				best = c
+			}
+		}
+	}
+	return best
 }
 
 // mayHaveCause reports whether anything is shown that explains findings of a rule: mostly nothing is.

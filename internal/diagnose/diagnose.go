@@ -60,6 +60,8 @@ type Rule struct {
 type Fold struct {
 	// Around: the cause may be about anything in the same source, linked or not.
 	Around bool
+	// Parts: the cause may be about a disk or filesystem of the host that it is about, or that is one layer below it.
+	Parts bool
 	// Namespace narrows Around to what is in the namespace that an application is deployed to.
 	Namespace bool
 	// After: only what began before this one, or up to five minutes after it, explains it.

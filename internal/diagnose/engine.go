@@ -292,6 +292,8 @@ func aroundKind(o fleet.Object) fleet.Kind {
 		return fleet.KindFilesystem
 	case *fleet.Unit:
 		return fleet.KindUnit
+	case *fleet.SwapArea:
+		return fleet.KindSwap
 	}
 	return ""
 }

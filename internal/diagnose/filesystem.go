@@ -12,7 +12,7 @@ import (
 func filesystemRules() []Rule {
 	return []Rule{{
 		ID: "IO-09", Title: "filesystem nearly full", Kind: fleet.KindFilesystem, Severity: fleet.Warn,
-		Source: "node-mixin, awesome-prometheus-alerts: 10 % and 3 % left, of space or inodes", Clear: 10 * time.Second, Judge: on(nearlyFull),
+		Source: "node-mixin, awesome-prometheus-alerts: 10 % and 3 % left, of space or inodes", Clear: 10 * time.Second, Explains: []string{"K8S-03"}, Judge: on(nearlyFull),
 	}, {
 		ID: "IO-10", Title: "filesystem found errors", Kind: fleet.KindFilesystem, Severity: fleet.Critical,
 		Source: "ext4 errors_count, btrfs error_stats; growth only", Judge: on(filesystemErrors),
@@ -28,6 +28,9 @@ const (
 
 func nearlyFull(_ *fleet.Snapshot, f *fleet.Filesystem) Verdict {
 	used := f.UsedShare()
+	if f.ReadOnly { // nothing will be written there
+		return Verdict{State: OK}
+	}
 	if !used.OK {
 		return Verdict{State: CannotTell, Missing: []string{"its size: df " + f.Mount + " on " + f.Host}}
 	}

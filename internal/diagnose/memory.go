@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"strata/internal/fleet"
@@ -20,7 +21,8 @@ func memoryRules() []Rule {
 	}, {
 		ID: "MEM-03", Title: "swapping", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "pswpin and pswpout of /proc/vmstat, both and over 1 MiB/s; over 10 MiB/s serious (heuristic)",
-		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"MEM-02", "MEM-05", "MEM-07", "X-03", "IO-03", "IO-04", "KRN-HUNG", "KRN-HUNG-APF", "KRN-APF"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}},
+		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"MEM-02", "MEM-05", "MEM-07", "X-03", "IO-03", "IO-04", "KRN-HUNG", "KRN-HUNG-APF", "KRN-APF"},
+		Reads:    Reads{Kinds: []fleet.Kind{fleet.KindDomain}, Around: []fleet.Kind{fleet.KindSwap}},
 		Remedies: []string{"unit-noswap", "swappiness", "swap-off", "host-swap-off"}, Judge: on(swapping),
 	}, {
 		ID: "MEM-05", Title: "tasks wait for memory", Kind: fleet.KindHost, Severity: fleet.Warn,
@@ -135,7 +137,30 @@ func swapping(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	if in+out > 10<<20 {
 		verdict.Severity = fleet.Serious
 	}
+	if inMemory(s, h) {
+		verdict.Severity = fleet.Info
+		verdict.Says = h.Name + " swaps into compressed memory (zram): that costs its processors, and no disk"
+	}
 	return verdict
+}
+
+// inMemory reports whether all that a host swaps to is zram.
+func inMemory(s *fleet.Snapshot, h *fleet.Host) bool {
+	p, ok := s.Part(h.Source, fleet.KindSwap.Scope())
+	if !ok {
+		return false
+	}
+	all := false
+	for _, o := range p.Facts {
+		a, ok := o.(*fleet.SwapArea)
+		if !ok || !a.Active || a.Host != h.Name {
+			continue
+		}
+		if all = strings.HasPrefix(a.Name, "/dev/zram"); !all {
+			return false
+		}
+	}
+	return all
 }
 
 func memoryPressure(_ *fleet.Snapshot, h *fleet.Host) Verdict {

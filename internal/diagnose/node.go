@@ -23,7 +23,7 @@ func nodeRules() []Rule {
 	}, {
 		ID: "K8S-03", Title: "node under pressure", Kind: fleet.KindNode, Severity: fleet.Serious,
 		Source: "kubelet node-pressure eviction; a condition flips at most every 5 min", Hold: 2 * time.Minute,
-		Explains: []string{"K8S-25"}, Judge: on(nodePressure),
+		Explains: []string{"K8S-25"}, Fold: Fold{Parts: true}, Judge: on(nodePressure),
 	}}
 }
 

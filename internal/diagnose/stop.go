@@ -155,9 +155,11 @@ func stoppedByPerson(s *fleet.Snapshot, v *fleet.Server) Verdict {
 		Since:   stop.Start,
 	}
 	for l := range s.Down(v.Ref()) {
-		if l.From.Kind == fleet.KindNode {
-			verdict.Severity = fleet.Warn
-			verdict.Says += ", and node " + l.From.Name + " with it"
+		if n, ok := fleet.Find[*fleet.Node](s, l.From); ok {
+			verdict.Says += ", and node " + n.Name + " with it"
+			if !n.Unschedulable { // else it was emptied first, as it should be
+				verdict.Severity = fleet.Warn
+			}
 			break
 		}
 	}

@@ -15,7 +15,7 @@ func waitRules() []Rule {
 	return []Rule{{
 		ID: "IO-04", Title: "tasks stuck in the kernel", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "state D in /proc/PID/stat without running for 10 s: three tasks; serious for ten, or a virtual machine or nova-compute for 30 s (heuristic)",
-		Clear:  20 * time.Second, Fold: Fold{Around: true}, Explains: []string{"KRN-HUNG", "KRN-HUNG-APF"}, Judge: on(stuckTasks),
+		Clear:  20 * time.Second, Fold: Fold{Parts: true}, Explains: []string{"KRN-HUNG", "KRN-HUNG-APF"}, Judge: on(stuckTasks),
 	}}
 }
 
