@@ -128,6 +128,9 @@ func unitLimit(c *scene, u *fleet.Unit) cell {
 	share, says := nearestLimit(d)
 	switch {
 	case says == "" && len(marks) == 0 && len(u.Lost) > 0:
+		if u.Lost[0].DropIn != "" {
+			return cell{"inert " + u.Lost[0].Limit.String(), warnInk}
+		}
 		return cell{"lost " + u.Lost[0].Limit.String(), warnInk}
 	case says == "" && len(marks) == 0:
 		return cell{"none", dim}

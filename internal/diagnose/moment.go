@@ -225,7 +225,7 @@ func (m *Moment) more() string {
 	case *fleet.App:
 		return "sync " + strings.ToLower(o.Operation.Phase) + " " + o.Operation.Message
 	case *fleet.Unit:
-		return o.Lost[m.N].Limit.String() + " on " + o.Lost[m.N].Disk + " ended with its scope"
+		return o.Lost[m.N].Limit.String() + " on " + o.Lost[m.N].Disk + " ended with its scope" // one that systemd never set has no time
 	}
 	return ""
 }

@@ -25,7 +25,8 @@ type Unit struct {
 	SwapMax  Opt[uint64]  `json:"swapMaxBytes"`         // memory.swap.max; missing when there is no limit
 	Pressure *Stall       `json:"ioPressure,omitempty"` // io.pressure; nil when the kernel has none
 	IO       []UnitIO     `json:"io,omitempty"`         // of each whole disk it touched or is limited on, by name
-	// Lost are limits that an earlier scope of the domain took with it, while the domain has none since.
+	// Lost are limits that somebody wanted and that do not hold: an earlier scope of the domain took them with it, while the
+	// domain has none since; or systemd was told of them, and the kernel has none.
 	Lost    []LostLimit `json:"lost,omitempty"`
 	Missing []string    `json:"missing,omitempty"`
 }
@@ -42,12 +43,14 @@ type UnitIO struct {
 	LibvirtLimit  IOLimit      `json:"libvirtLimit"` // io.max of its folder libvirt, which virsh blkiotune writes
 }
 
-// LostLimit is a limit that ended with its scope.
+// LostLimit is a limit that ended with its scope, or that systemd never brought to the kernel.
 type LostLimit struct {
-	Disk  string    `json:"disk"`
+	Disk  string    `json:"disk"` // of one that systemd was told of: the device as it was told
 	Limit IOLimit   `json:"limit"`
-	Unit  string    `json:"unit"` // the scope that had it
-	At    time.Time `json:"at"`   // when the next scope was seen without it
+	Unit  string    `json:"unit"`        // the scope that had it
+	At    time.Time `json:"at,omitzero"` // when the next scope was seen without it
+	// DropIn is the file that has systemd set it; empty of one that ended with its scope.
+	DropIn string `json:"dropIn,omitempty"`
 }
 
 // IOLimit is a limit on I/O. What is missing is not limited.

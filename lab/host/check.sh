@@ -71,6 +71,7 @@ limits() {
 	limit_is_lost
 	limit_expires
 	limits_of_others_are_seen
+	limit_without_effect_is_seen
 }
 
 swaps() {

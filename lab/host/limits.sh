@@ -101,6 +101,17 @@ limit_is_lost() {
 	screen_close c
 }
 
+# A number that came from another machine, typed by hand: systemctl takes it and nothing is limited.
+limit_without_effect_is_seen() {
+	local set="for scope in \$(systemctl list-units --plain --no-legend 'machine-qemu*.scope' | cut -d' ' -f1); do systemctl set-property --runtime \"\$scope\""
+	shell "$set 'IOReadBandwidthMax=253:0 50M'; done"
+	expect "systemctl takes a limit on 253:0, and the kernel has none" "" "$(limits_of_guest)"
+	contains "strata says that it does not hold" "systemd was told to limit $GUEST on $HOST and the kernel does not: rbps=50000000 on 253:0" \
+		"$("${RUN[@]}" snapshot --findings -o json | jq -r '.findings[] | select(.rule == "IO-07") | .says')"
+	shell "$set IOReadBandwidthMax=; done"
+	expect "taken back it is not told any more" "" "$("${RUN[@]}" snapshot --findings -o json | jq -r '.findings[] | select(.rule == "IO-07") | .says')"
+}
+
 no_limit() { [ -z "$(limits_of_guest)" ]; }
 strata_is_gone() { ! on pgrep -f '[s]trata act' >/dev/null; }
 

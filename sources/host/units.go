@@ -217,6 +217,7 @@ func (u *units) read(folder string, g *group, now time.Time) {
 	}
 	u.who(unit, folder, g)
 	u.limits.follow(unit, now)
+	unit.Lost = append(slices.Clip(unit.Lost), u.inert(unit)...)
 	g.unit, g.at, g.usage, g.io, g.have = unit, now, usage, io, counted
 	g.idle = unit.CPU.OK && unit.CPU.V < idleCPU && !slices.ContainsFunc(unit.IO, func(d fleet.UnitIO) bool {
 		return d.ReadsSec.Or(0)+d.WritesSec.Or(0) > 0
