@@ -73,7 +73,9 @@ func domainQueries() []domainQuery {
 		{of("libvirt_domain_state_code", "", "domain"), state},
 		{of("libvirt_domain_info_maximum_memory_bytes", "", "domain"), func(d *fleet.Domain, _ []string, v float64) { d.Compute.Memory, _ = whole(v) }},
 		{rate("libvirt_domain_info_cpu_time_seconds_total", "", "domain"), func(d *fleet.Domain, _ []string, v float64) { d.Process.CPU = fleet.Some(max(v, 0)) }},
-		{of("libvirt_domain_info_meta", "", "domain", "uuid", "instance_name"), func(d *fleet.Domain, labels []string, _ float64) { d.UUID, d.Nova = cmp.Or(labels[2], d.UUID), labels[3] }},
+		{of("libvirt_domain_info_meta", "", "domain", "uuid", "instance_name"), func(d *fleet.Domain, labels []string, _ float64) {
+			d.UUID, d.Nova = cmp.Or(labels[2], d.UUID), labels[3]
+		}},
 		{rate("libvirt_domain_block_stats_read_bytes_total", "", "domain", "target_device"), func(d *fleet.Domain, labels []string, v float64) { disk(d, labels[2]).Read = fleet.Some(v) }},
 		{rate("libvirt_domain_block_stats_write_bytes_total", "", "domain", "target_device"), func(d *fleet.Domain, labels []string, v float64) { disk(d, labels[2]).Write = fleet.Some(v) }},
 	}
