@@ -95,10 +95,10 @@ func (k *kernelOf) release(boot string) string {
 func rootless(s *fleet.Snapshot, h *fleet.Host, last *fleet.KernelEvent) string {
 	k := kernelSince(s, h.Source, h.Name, last.At)
 	says := h.Name + " did not find its root filesystem at a boot"
-	switch with := k.release(last.Boot); {
-	case with == "":
+	switch with := k.release(last.Boot); with {
+	case "":
 		return says + ": the initramfs of that kernel is missing or not whole"
-	case with == h.Identity.Kernel:
+	case h.Identity.Kernel:
 		return says + " with the kernel that it runs now, " + with + ": a wrong root=, or a disk that came late"
 	default:
 		return says + " with the kernel " + with + ": its initramfs is missing or not whole; it runs " + cmp.Or(h.Identity.Kernel, "another one") + " now"

@@ -451,7 +451,7 @@ func (s *story) corrected(o fleet.Object) (fleet.Object, error) {
 	var receiver wire.Receiver
 	seen, ok := receiver.Take(lines[0].Scope, -skew)
 	if !ok || len(seen.Facts) != 1 {
-		return nil, fmt.Errorf("%s did not come through: %v", r, seen.Err)
+		return nil, fmt.Errorf("%s did not come through: %w", r, seen.Err)
 	}
 	return seen.Facts[0], nil
 }

@@ -56,7 +56,7 @@ func (s *servers) lookBelow() {
 	}
 	s.belowAt = time.Now()
 	nudge(s.services)
-	nudge(s.watch.hypervisors)
+	nudge(s.hypervisors)
 }
 
 // keep returns before when the server is as it was, and otherwise the new one with the history known so far.
