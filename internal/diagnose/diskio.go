@@ -20,7 +20,7 @@ func diskIORules() []Rule {
 		ID: "IO-02", Title: "disk has more to do than it can", Kind: fleet.KindDisk, Severity: fleet.Warn,
 		Source: "node-mixin: ten operations waiting, and in use over 80 % of the time, for 5 min, where each takes half of what IO-01 calls slow: " +
 			"both are normal for a disk that does many at once, and quickly",
-		Hold:   5 * time.Minute, Clear: 20 * time.Second, Explains: []string{"IO-01"},
+		Hold: 5 * time.Minute, Clear: 20 * time.Second, Explains: []string{"IO-01"},
 		Reads: Reads{Around: []fleet.Kind{fleet.KindUnit}}, Remedies: []string{"unit-limit", "domain-limit"}, Judge: on(fullQueue),
 	}, {
 		ID: "IO-03", Title: "tasks wait for disks", Kind: fleet.KindHost, Severity: fleet.Warn, Confidence: fleet.Medium,
