@@ -64,6 +64,7 @@ func upperBewares() map[string]string {
 		"SMT-04":  "no counter of faults: drives log commands of tools that they do not know, at each boot",
 		"SMT-06":  "only growth counts: the number is of the drive's whole life",
 		"SMT-07":  "only growth counts: minutes of years ago count too",
+		"SMT-15":  "it may have been in another machine then",
 		"SMT-08":  "wear attributes of some vendors fail on drives that work",
 		"SMT-09":  "attribute 188 of Seagate is three numbers in one",
 		"SMT-10":  "an old cable's history: only growth counts",
