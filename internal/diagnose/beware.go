@@ -127,7 +127,7 @@ func lowerBewares() map[string]string {
 		"TMP-02":       "usual limits are not those of this part: see its data sheet",
 		"TMP-03":       "a laptop or a small box is made to run there under load",
 		"TMP-04":       "a machine whose fans are told to be quiet",
-		"TMP-05":       "a connector without a fan; fans that stand still on purpose while it is cool",
+		"TMP-05":       "fans that stand still on purpose while it is cool",
 		"MEM-04":       "a cold start, and programs that map large files",
 		"MEM-08":       "a mode that somebody chose so",
 		"MEM-10":       "huge pages count as used",
