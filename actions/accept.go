@@ -90,16 +90,16 @@ func countersOffers() []Offer {
 	}
 }
 
-// countersOf are the error counters of a disk or a filesystem, nil where it has none.
-func countersOf(s *fleet.Snapshot, r fleet.Ref) []fleet.Counter {
+// countersOf are the error counters of a disk or a filesystem that have marks.
+func countersOf(s *fleet.Snapshot, r fleet.Ref) (all []fleet.Counter) {
 	o, _ := s.Get(r)
 	switch o := o.(type) {
 	case *fleet.Disk:
-		return o.Counters
+		all = o.Counters
 	case *fleet.Filesystem:
-		return o.Counters
+		all = o.Counters
 	}
-	return nil
+	return slices.DeleteFunc(slices.Clone(all), func(c fleet.Counter) bool { return !notes.Keeps(c.Name) })
 }
 
 // marks reads Values.

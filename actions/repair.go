@@ -24,14 +24,19 @@ func (r Repair) Line() string {
 // Repairs plans each remedy of a finding on what it is about, as far as that needs no more to be said.
 func Repairs(s *fleet.Snapshot, f *fleet.Finding) (all []Repair) {
 	for _, name := range f.Remedies {
-		r := Repair{Action: name, On: f.About}
-		if offer, ok := Find(name); ok && offer.Kind == f.About.Kind {
-			if act, err := offer.Make(s, f.About, nil); err == nil {
-				plan := act.Plan(s)
-				r.Command, r.Refused = plan.Command, plan.Refused
-			}
-		}
-		all = append(all, r)
+		all = append(all, RepairOf(s, name, f.About))
 	}
 	return all
+}
+
+// RepairOf plans an action by its name on an object, as far as that needs no more to be said.
+func RepairOf(s *fleet.Snapshot, name string, about fleet.Ref) Repair {
+	r := Repair{Action: name, On: about}
+	if offer, ok := Find(name); ok && offer.Kind == about.Kind {
+		if act, err := offer.Make(s, about, nil); err == nil {
+			plan := act.Plan(s)
+			r.Command, r.Refused = plan.Command, plan.Refused
+		}
+	}
+	return r
 }

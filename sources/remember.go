@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ type memory struct {
 	mu      sync.Mutex
 	told    map[[2]string]map[fleet.Object]fleet.Object // by source and scope: what was told of each object that was seen
 	times   uint64                                      // the marks changed
+	unkept  map[string]map[string]notes.Mark            // marks that could not be written yet
 	failing bool                                        // so it was told
 }
 
@@ -55,11 +57,39 @@ func (m *memory) see(o fleet.Observation) {
 		now[f], facts[i] = told, told
 	}
 	m.told[scope], o.Facts = now, facts
-	if len(fresh) > 0 {
-		err = m.marks.Set(fresh)
-	}
-	m.tell(o, err)
+	m.tell(o, errors.Join(err, m.keep(fresh)))
 	m.put(o)
+}
+
+// keep writes new marks, and those that could not be written before.
+func (m *memory) keep(fresh map[string]map[string]notes.Mark) error {
+	for owner, marks := range m.unkept {
+		for name, mark := range marks {
+			if _, again := fresh[owner][name]; !again {
+				add(fresh, owner, name, mark)
+			}
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	m.unkept = nil
+	err := m.marks.Set(fresh)
+	if err != nil {
+		m.unkept = fresh
+	}
+	// What was told of these already counts from them. Others may have changed more.
+	if times := m.marks.Times(); times == m.times+1 {
+		m.times = times
+	}
+	return err
+}
+
+func add(all map[string]map[string]notes.Mark, owner, name string, mark notes.Mark) {
+	if all[owner] == nil {
+		all[owner] = map[string]notes.Mark{}
+	}
+	all[owner][name] = mark
 }
 
 // counts reports whether there are counters among facts, which are all of one kind.
@@ -83,16 +113,16 @@ func (m *memory) counted(f fleet.Object, o fleet.Observation, fresh map[string]m
 		for i, c := range all {
 			mark, known := marks[c.Name]
 			switch {
+			case !notes.Keeps(c.Name):
+				again[i] = c
+				continue
 			case !known:
 				mark = notes.Mark{Value: c.First, Since: c.Since}
 			case c.Value < mark.Value:
 				mark, known = notes.Mark{Value: c.Value, Since: o.At}, false
 			}
 			if !known {
-				if fresh[owner] == nil {
-					fresh[owner] = map[string]notes.Mark{}
-				}
-				fresh[owner][c.Name] = mark
+				add(fresh, owner, c.Name, mark)
 			}
 			again[i] = fleet.Counter{Name: c.Name, Value: c.Value, First: mark.Value, Since: mark.Since}
 			changed = changed || again[i] != c

@@ -122,3 +122,55 @@ func TestMarksThatCannotBeKeptAreTold(t *testing.T) {
 		t.Errorf("that it works again is not told: %+v", last)
 	}
 }
+
+// That marks cannot be kept is told for as long as it is so; then they are kept, from when they were seen.
+func TestMarksThatCouldNotBeKeptAreKeptLater(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "state")
+	if err := os.WriteFile(dir, nil, 0o600); err != nil { // a file where the folder should be
+		t.Fatal(err)
+	}
+	at := time.Unix(1700000000, 0).UTC()
+	w := watch(t, notes.Open(filepath.Join(dir, "marks.json")))
+	d := diskOf("S1", 2, 2, at)
+	first, _ := w.look(d, at)
+	for i := range 3 {
+		if again, _ := w.look(d, at.Add(time.Duration(i)*time.Second)); again != first {
+			t.Error("what did not change has another pointer")
+		}
+	}
+	told := 0
+	for _, o := range w.told {
+		if o.Source == sources.MarksSource {
+			told++
+			if o.Err == nil {
+				t.Error("it is called well while nothing is kept")
+			}
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times", told)
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	w.look(d, at.Add(time.Minute))
+	later := watch(t, notes.Open(filepath.Join(dir, "marks.json")))
+	if _, c := later.look(diskOf("S1", 6, 6, at.Add(time.Hour)), at.Add(time.Hour)); c.Grew() != 4 || !c.Since.Equal(at) {
+		t.Errorf("%+v", c)
+	}
+}
+
+// What the kernel counts anew at each boot, and each strata corrects for itself, is not remembered.
+func TestCountersOfTheBootAreNotRemembered(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "marks.json")
+	at := time.Unix(1700000000, 0).UTC()
+	disk := func(n uint64) *fleet.Disk {
+		return &fleet.Disk{Source: "host/a", Name: "sda", Serial: "S", Counters: []fleet.Counter{{Name: "ioerr_cnt", Value: n, First: n, Since: at}}}
+	}
+	watch(t, notes.Open(path)).look(disk(1), at)
+	if _, c := watch(t, notes.Open(path)).look(disk(288), at.Add(time.Hour)); c.Grew() != 0 {
+		t.Errorf("%+v", c)
+	}
+}

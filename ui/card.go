@@ -128,43 +128,48 @@ func followers(s *fleet.Snapshot, f *fleet.Finding, deep bool) (all []*fleet.Fin
 type remedy struct {
 	offer actions.Offer
 	refs  []fleet.Ref
-	lines []string // a command for each
-	more  int      // objects beyond the most that one key is for
-	plain bool     // it can be planned on these objects; else it is for others of the same machine
+	more  int  // objects beyond the most that one key is for
+	plain bool // it can be planned on these objects; else it is for others of the same machine
+	bare  bool // another remedy of the card has its key
 }
 
 // remedyObjects is how many objects one remedy's key is for at the most.
 const remedyObjects = 50
 
-// remediesOf are the remedies of a finding and of what follows from it, each action once.
+// remediesOf are the remedies of a finding and of what follows from it, each action once and each key once.
 func remediesOf(m *Model, f *fleet.Finding) (all []remedy) {
-	s := m.screen.newest
 	for _, x := range append([]*fleet.Finding{f}, followers(m.screen.scene.s, f, true)...) {
-		if len(x.Remedies) > 0 && len(all) > 0 && len(all[0].refs) >= remedyObjects {
-			all[0].more++
-			continue
-		}
-		for _, r := range actions.Repairs(s, x) {
-			offer, ok := actions.Find(r.Action)
-			if !ok {
-				continue
-			}
-			i := slices.IndexFunc(all, func(o remedy) bool { return o.offer.Name == offer.Name })
+		for _, name := range x.Remedies {
+			i := slices.IndexFunc(all, func(o remedy) bool { return o.offer.Name == name })
 			if i < 0 {
+				offer, ok := actions.Find(name)
+				if !ok {
+					continue
+				}
 				i = len(all)
-				all = append(all, remedy{offer: offer, plain: offer.Kind == x.About.Kind})
+				taken := func(o remedy) bool { return o.offer.Key == offer.Key }
+				all = append(all, remedy{offer: offer, plain: offer.Kind == x.About.Kind, bare: slices.ContainsFunc(all, taken)})
 			}
-			if !slices.Contains(all[i].refs, r.On) {
-				all[i].refs, all[i].lines = append(all[i].refs, r.On), append(all[i].lines, r.Line())
+			switch r := &all[i]; {
+			case slices.Contains(r.refs, x.About):
+			case len(r.refs) >= remedyObjects:
+				r.more++
+			default:
+				r.refs = append(r.refs, x.About)
 			}
 		}
 	}
 	return all
 }
 
+// command is what a person would type for one of its objects, "" where that cannot be told.
+func (r remedy) command(m *Model, ref fleet.Ref) string {
+	return actions.RepairOf(m.screen.newest, r.offer.Name, ref).Line()
+}
+
 // key is the one that picks a remedy on its card; "" when it means something else on every page.
 func (r remedy) key() string {
-	if strings.Contains("?:123456789cdfgGjklmqtxy", r.offer.Key) {
+	if r.bare || strings.Contains("?:123456789cdfgGjklmqtxy", r.offer.Key) {
 		return ""
 	}
 	return r.offer.Key
@@ -263,13 +268,13 @@ func remedyLines(m *Model, f *fleet.Finding) (out []line) {
 			l.cells = append(l.cells, cell{"  not now: " + why, warnInk})
 		}
 		out = append(out, l)
-		for i, command := range r.lines {
+		for i, ref := range r.refs {
 			if i == remedyCommands {
-				out = append(out, says(dim, fmt.Sprintf("        %s%d more", m.o.Theme.or("…", "..."), len(r.lines)-i)))
+				out = append(out, says(dim, fmt.Sprintf("        %s%d more", m.o.Theme.or("…", "..."), len(r.refs)-i)))
 				break
 			}
 			if r.plain {
-				out = append(out, says(dim, "        "+command))
+				out = append(out, says(dim, "        "+r.command(m, ref)))
 			}
 		}
 	}
@@ -278,14 +283,14 @@ func remedyLines(m *Model, f *fleet.Finding) (out []line) {
 
 // runbook is what an operator without the right to do it hands to somebody who has it.
 func runbook(m *Model, f *fleet.Finding) string {
-	out := []string{"# " + f.Says}
+	out := []string{"# " + clean(f.Says)} // a line that breaks would end the comment
 	for _, r := range remediesOf(m, f) {
-		for _, command := range r.lines {
-			out = append(out, command+"  # "+r.offer.Title)
+		for _, ref := range r.refs {
+			out = append(out, clean(r.command(m, ref)+"  # "+r.offer.Title))
 		}
 	}
 	for _, s := range f.Missing {
-		out = append(out, "# not seen: "+s)
+		out = append(out, "# not seen: "+clean(s))
 	}
 	return strings.Join(out, "\n")
 }

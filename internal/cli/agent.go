@@ -252,7 +252,9 @@ const least = 200 * time.Millisecond
 // till makes a beat of what it cost since the one before.
 func (s *spent) till(now cost, ping time.Time) *wire.Beat {
 	if passed := now.at.Sub(s.at); passed >= least || !s.told {
-		passed = max(passed, time.Millisecond)
+		if !s.told {
+			passed = max(passed, time.Second) // its start took time before anybody looked at a clock
+		}
 		s.share, s.bytesASec = (now.cpu-s.cpu).Seconds()/passed.Seconds(), float64(now.bytes-s.bytes)/passed.Seconds()
 		s.cost, s.told = now, true
 	}

@@ -10,6 +10,10 @@ func TestTheCostOfAnAgentIsOverSomeTime(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1700000000, 0)
 	s := spent{cost: cost{at: at}}
+	if started := s.till(cost{at.Add(time.Millisecond), 200 * time.Millisecond, 1000}, at); started.CPU != 0.2 {
+		t.Errorf("what its start took: %+v", started)
+	}
+	s = spent{cost: cost{at: at}}
 	first := s.till(cost{at.Add(10 * time.Second), 100 * time.Millisecond, 20000}, at)
 	if first.CPU != 0.01 || first.BytesSec != 2000 {
 		t.Errorf("first %+v", first)

@@ -29,7 +29,7 @@ func TestIncidentVerdicts(t *testing.T) {
 	t.Run("two panics are told apart", twoPanicsAreToldApart)
 	t.Run("refcount lines are an effect", refcountLinesAreAnEffect)
 	t.Run("swapoff is refused", swapoffIsRefused)
-	t.Run("a limit that is gone is told", aLimitThatIsGone)
+	t.Run("a limit that is gone, and one that never was, is told", aLimitThatIsGone)
 	t.Run("what is not known is said", whatIsNotKnownIsSaid)
 }
 
@@ -319,6 +319,10 @@ func aLimitThatIsGone(t *testing.T) {
 	s := scene(t, "2025-07-21T10:00:00Z",
 		`set unit host/openstack-host machine-qemu\x2d2\x2dcompute.scope {"lost":[{"disk":"nvme0n1","limit":{"readBytesPerSec":50000000},"unit":"machine-qemu\\x2d1\\x2dcompute.scope","at":"@-1m"}]}`)
 	want(t, s.last, "IO-07", "openstack-host compute", "lost its I/O limit")
+	// `systemctl set-property SCOPE IOReadBandwidthMax="253:0 50M"`: systemd took it, io.max never had it.
+	s = scene(t, "2025-07-21T10:00:00Z",
+		`set unit host/openstack-host machine-qemu\x2d2\x2dcompute.scope {"lost":[{"disk":"253:0","limit":{"readBytesPerSec":50000000},"unit":"machine-qemu\\x2d2\\x2dcompute.scope","dropIn":"/run/systemd/transient/x.d/50-IOReadBandwidthMax.conf"}]}`)
+	want(t, s.last, "IO-07", "openstack-host compute", "the kernel does not: rbps=50000000 on 253:0")
 }
 
 // whatIsNotKnownIsSaid: no kernel log, no agent on compute, one stop. Neither the disk nor the swap is called the cause, and

@@ -50,12 +50,13 @@ const marksVersion = 1
 // be read or understood it is left alone: the marks are empty, and each Set says why it does not keep them.
 func Open(path string) *Marks { return &Marks{path: path, all: map[string]map[string]Mark{}} }
 
-// Owner is who a counter of a disk or a filesystem belongs to: a disk is known by its serial number wherever it is put.
+// Owner is who a counter of a disk or a filesystem belongs to: a disk is known by its serial number wherever it is put in its
+// machine. Emulated disks and cheap bridges of many machines have one number, so the machine counts too.
 func Owner(o fleet.Object) string {
 	switch o := o.(type) {
 	case *fleet.Disk:
 		if o.Serial != "" {
-			return "disk " + o.Model + " " + o.Serial
+			return "disk " + o.Source + " " + o.Model + " " + o.Serial
 		}
 		return "disk " + o.Source + " " + o.Name
 	case *fleet.Filesystem:
@@ -64,11 +65,22 @@ func Owner(o fleet.Object) string {
 	return ""
 }
 
+// Keeps reports whether a counter has marks. The kernel's own error count of a disk starts anew at each boot, and each strata
+// takes away what it brought about itself: that has none.
+func Keeps(counter string) bool { return counter != "ioerr_cnt" }
+
 // Of returns the marks of an owner by counter. Do not change them.
 func (m *Marks) Of(owner string) map[string]Mark {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.all[owner]
+}
+
+// Times is how often the marks changed so far.
+func (m *Marks) Times() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.times
 }
 
 // Refresh reads the file again if somebody wrote it since. It returns how often the marks changed so far.
@@ -183,8 +195,20 @@ func (m *Marks) lock() (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, errors.Join(err, f.Close())
+	for tries := 0; ; tries++ {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			return func() { _ = f.Close() }, nil
+		case !errors.Is(err, syscall.EWOULDBLOCK) || tries == mostTries:
+			return nil, errors.Join(err, f.Close())
+		}
+		time.Sleep(between)
 	}
-	return func() { _ = f.Close() }, nil
 }
+
+// How often the lock is tried for, and how long after: who holds it writes a small file, or was stopped in the middle of it.
+const (
+	mostTries = 20
+	between   = 10 * time.Millisecond
+)

@@ -69,15 +69,20 @@ func TestABrokenFileIsLeftAlone(t *testing.T) {
 	}
 }
 
-// A disk is known by its serial number wherever it is put; one without by its place.
+// A disk is known by its serial number wherever it is put in its machine; one without by its place. The same emulated disk of
+// two machines is two.
 func TestOwner(t *testing.T) {
 	t.Parallel()
-	a := &fleet.Disk{Source: "host/a", Name: "sda", Model: "M", Serial: "S1"}
-	b := &fleet.Disk{Source: "host/b", Name: "sdb", Model: "M", Serial: "S1"}
+	a := &fleet.Disk{Source: "host/a", Name: "sda", Model: "QEMU HARDDISK", Serial: "QM00001"}
+	b := &fleet.Disk{Source: "host/a", Name: "sdb", Model: "QEMU HARDDISK", Serial: "QM00001"}
 	if notes.Owner(a) != notes.Owner(b) {
 		t.Errorf("%q and %q", notes.Owner(a), notes.Owner(b))
 	}
-	a.Serial, b.Serial = "", ""
+	b.Source = "host/b"
+	if notes.Owner(a) == notes.Owner(b) {
+		t.Errorf("both are %q", notes.Owner(a))
+	}
+	b.Source, a.Serial, b.Serial = "host/a", "", ""
 	if notes.Owner(a) == notes.Owner(b) {
 		t.Errorf("both are %q", notes.Owner(a))
 	}

@@ -61,8 +61,10 @@ func macs(at tree.Tree) (all []string) {
 	const folder = "/sys/class/net/"
 	names, _ := at.List(folder) // without any there is nothing to be known by
 	for _, name := range names {
-		mac := strings.ToLower(at.Word(folder + name + "/address"))
-		if at.Exists(folder+name+"/device") && len(mac) == len("52:54:00:00:00:01") && mac != "00:00:00:00:00:00" && len(all) < mostMACs {
+		if len(all) == mostMACs || !at.Exists(folder+name+"/device") {
+			continue
+		}
+		if mac := strings.ToLower(at.Word(folder + name + "/address")); len(mac) == len("52:54:00:00:00:01") && mac != "00:00:00:00:00:00" {
 			all = append(all, mac)
 		}
 	}

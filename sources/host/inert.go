@@ -28,13 +28,12 @@ func ioProperties() map[string]func(*fleet.IOLimit) *fleet.Opt[uint64] {
 // inert are the limits that systemd was told of for a unit while the kernel has none of that sort for it: systemd takes any
 // text for a device, and says in its journal only that there is none of that name.
 func (u *units) inert(unit *fleet.Unit) (all []fleet.LostLimit) {
-	if unit.Lacks("io.max") {
+	if len(u.told[unit.Name]) == 0 || unit.Lacks("io.max") {
 		return nil
 	}
 	asked := map[string]string{} // file by property
-	for _, folder := range dropIns() {
-		at := folder + "/" + unit.Name + ".d"
-		files, _ := u.at.List(at) // hardly any unit has one
+	for _, at := range u.told[unit.Name] {
+		files, _ := u.at.List(at) // it may be gone
 		for _, file := range files {
 			property := strings.TrimSuffix(strings.TrimPrefix(file, "50-"), ".conf")
 			if _, known := ioProperties()[property]; known && asked[property] == "" {
@@ -57,6 +56,20 @@ func (u *units) inert(unit *fleet.Unit) (all []fleet.LostLimit) {
 	slices.SortFunc(all, func(a, b fleet.LostLimit) int {
 		return cmp.Or(strings.Compare(a.DropIn, b.DropIn), strings.Compare(a.Disk, b.Disk))
 	})
+	return all
+}
+
+// toldOf finds the folders of what systemd was told, by unit. Hardly any unit has one.
+func (u *units) toldOf() map[string][]string {
+	all := map[string][]string{}
+	for _, folder := range dropIns() {
+		names, _ := u.at.List(folder)
+		for _, name := range names {
+			if unit, ok := strings.CutSuffix(name, ".d"); ok {
+				all[unit] = append(all[unit], folder+"/"+name)
+			}
+		}
+	}
 	return all
 }
 

@@ -22,6 +22,7 @@ func TestALimitThatSystemdNeverSetIsTold(t *testing.T) {
 		kept + "db.service.d/50-IOWriteBandwidthMax.conf":          "[Service]\nIOWriteBandwidthMax=\n",
 	})
 	u := newUnits(s, n)
+	u.told = u.toldOf()
 	guest := &fleet.Unit{Name: scopeOfGuest}
 	got := u.inert(guest)
 	if len(got) != 1 || got[0].Disk != "253:0" || got[0].Limit != (fleet.IOLimit{ReadBytesSec: fleet.Some[uint64](50000000)}) ||

@@ -42,6 +42,7 @@ type units struct {
 	foundAt time.Time         // when devices was emptied
 	buffer  []byte
 	limits  limits
+	told    map[string][]string // folders of what systemd was told, by unit
 }
 
 // group is what is known of one unit's control group.
@@ -90,6 +91,7 @@ func (u *units) look(_ context.Context, now time.Time) (fleet.Facts, error) {
 		u.devices, u.foundAt = map[string]device{}, now
 	}
 	u.turn++
+	u.told = u.toldOf()
 	u.folders = u.folders[:0]
 	for _, g := range u.known {
 		g.seen = false
