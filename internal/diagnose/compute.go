@@ -64,24 +64,34 @@ func computeDown(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
 	return verdict
 }
 
-// allSilent speaks of the first service of a cloud, and of none other, so that it costs a look at each.
+// idleService reports whether nobody waits for a service to check in.
+func idleService(c *fleet.ComputeService) bool {
+	return c.ForcedDown || c.Status == "disabled" && c.State == "down"
+}
+
+// allSilent speaks of the first service of a cloud that should check in, and of none other, so that it costs a look at each.
 func allSilent(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
 	const together = 2 * time.Minute
 	p, ok := s.Part(c.Source, fleet.KindCompute.Scope())
 	switch {
 	case c.State == "":
 		return Verdict{State: CannotTell, Missing: []string{"openstack compute service list"}}
-	case !ok || p.Facts[0].Ref() != c.Ref() || c.State != "down" || c.Updated.IsZero():
+	case !ok || c.State != "down" || idleService(c):
 		return Verdict{State: OK}
 	}
 	v := Verdict{State: Bad, Missing: []string{"whether the message queue and the database behind it run: rabbitmqctl status; the log of nova-conductor"}}
-	hosts, n := map[string]bool{}, 0
+	hosts, n, untold := map[string]bool{}, 0, false
 	for _, o := range p.Facts {
 		other, ok := o.(*fleet.ComputeService)
 		switch {
-		case !ok || other.ForcedDown || other.Status == "disabled" && other.State == "down":
+		case !ok || idleService(other):
 			continue
-		case other.State != "down" || other.Updated.Sub(c.Updated).Abs() > together:
+		case n == 0 && other.Ref() != c.Ref(), other.State == "up":
+			return Verdict{State: OK}
+		case other.State == "" || other.Updated.IsZero():
+			untold = true
+		case c.Updated.IsZero():
+		case other.Updated.Sub(c.Updated).Abs() > together:
 			return Verdict{State: OK}
 		}
 		hosts[other.Host] = true
@@ -90,8 +100,11 @@ func allSilent(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
 			v.Because = append(v.Because, downEvidence(other))
 		}
 	}
-	if n < 3 || len(hosts) < 2 {
+	switch {
+	case n < 3 || len(hosts) < 2:
 		return Verdict{State: OK}
+	case untold:
+		return Verdict{State: CannotTell, Missing: []string{"when each was last seen: openstack compute service list"}}
 	}
 	v.Says = fmt.Sprintf("none of the %d nova services of %s checks in since %s: look at what they share, as the message queue", n, c.Source, clock(s, v.Since))
 	return v

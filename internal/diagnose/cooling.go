@@ -13,7 +13,7 @@ import (
 func coolingRules() []Rule {
 	return []Rule{{
 		ID: "TMP-02", Title: "hot, by usual limits", Kind: fleet.KindSensor, Severity: fleet.Warn, Confidence: fleet.Medium,
-		Source: "where a sensor tells no limits: CPU 85 and 95 °C, NVMe 70 and 80, hard disk 50 and 60, SATA solid-state disk 65 and 75, others 80 and 95 (heuristic)",
+		Source: "where a sensor tells no limits: CPU 85 and 95 °C, NVMe 70 and 80, hard disk 50 and 60, SATA solid-state disk 65 and 75 (heuristic); of other chips none, as inputs that nothing is wired to read anything",
 		Hold:   2 * time.Minute, Clear: 5 * time.Minute, Reads: Reads{Around: []fleet.Kind{fleet.KindDisk}}, Judge: on(usuallyHot),
 	}, {
 		ID: "TMP-03", Title: "CPU close to where it slows down", Kind: fleet.KindSensor, Severity: fleet.Warn,
@@ -25,7 +25,7 @@ func coolingRules() []Rule {
 		Hold:   10 * time.Minute, Clear: time.Minute, Reads: Reads{Around: []fleet.Kind{fleet.KindHost}}, Judge: on(idleHeat),
 	}, {
 		ID: "TMP-05", Title: "fan stands still", Kind: fleet.KindSensor, Severity: fleet.Critical,
-		Source: "hwmon ABI: fan*_input 0 with a fan*_min, or fan*_alarm",
+		Source: "hwmon ABI: fan*_input 0 with a fan*_min, or fan*_alarm; a note of one that was not seen turning: there may be none",
 		Hold:   20 * time.Second, Clear: 30 * time.Second, Judge: on(fanStopped),
 	}}
 }
@@ -52,7 +52,7 @@ func usualLimits(s *fleet.Snapshot, t *fleet.Sensor) (warn, crit float64, ok boo
 		}
 		return 65, 75, true
 	}
-	return 80, 95, true
+	return 0, 0, false
 }
 
 func usuallyHot(s *fleet.Snapshot, t *fleet.Sensor) Verdict {
@@ -143,12 +143,17 @@ func fanStopped(_ *fleet.Snapshot, t *fleet.Sensor) Verdict {
 	case !t.Stopped():
 		return Verdict{State: OK}
 	}
-	says := fmt.Sprintf("%s on %s stands still", sensorName(t), t.Host)
-	if t.Fan.RPM.V > 0 {
-		says = fmt.Sprintf("%s on %s turns too slowly: it raises an alarm", sensorName(t), t.Host)
-	}
-	return Verdict{
-		State: Bad, Says: says,
+	v := Verdict{
+		State: Bad, Says: fmt.Sprintf("%s on %s stands still", sensorName(t), t.Host),
 		Because: []fleet.Evidence{because(t, time.Time{}, "hwmon "+t.Name, "%d rpm, min %d, alarm=%t", t.Fan.RPM.V, t.Fan.Min.V, t.Alarm)},
 	}
+	switch {
+	case t.Fan.RPM.V > 0:
+		v.Says = fmt.Sprintf("%s on %s turns too slowly: it raises an alarm", sensorName(t), t.Host)
+	case !t.Fan.Turned:
+		v.Severity, v.Confidence = fleet.Info, fleet.Low
+		v.Says += ", or there is none: it has not turned since strata looks"
+		v.Missing = []string{"whether there is a fan: look inside " + t.Host + "; of an empty header set fan*_min to 0"}
+	}
+	return v
 }

@@ -38,9 +38,14 @@ func counterRules() []Rule {
 		Source: "NVMe unsafe_shutdowns; growth only", Remedies: accepting, Judge: grown(counted{"unsafe_shutdowns", fleet.Warn}),
 	}, {
 		ID: "SMT-07", Title: "disk throttles for heat", Kind: fleet.KindDisk, Severity: fleet.Warn,
-		Source:   "NVMe thermal management transitions (T1 light, T2 heavy), minutes over its temperature limits; growth is a warning, its past a note",
+		Source:   "NVMe thermal management transitions (T1 light, T2 heavy), minutes over its temperature limits; growth only",
 		Remedies: accepting,
-		Judge:    on(heatCounted),
+		Judge: grown(counted{"thermal_temp1_transitions", fleet.Warn}, counted{"warning_temp_time", fleet.Warn},
+			counted{"thermal_temp2_transitions", fleet.Serious}, counted{"critical_comp_time", fleet.Serious}),
+	}, {
+		ID: "SMT-15", Title: "disk has throttled for heat", Kind: fleet.KindDisk, Severity: fleet.Info,
+		Source: "the same transitions in its life, where none is new",
+		Judge:  on(heatPast),
 	}, {
 		ID: "MD-01", Title: "array degraded", Kind: fleet.KindDisk, Severity: fleet.Critical,
 		Source: "/sys/block/mdN/md/degraded", Judge: on(degraded),
@@ -56,26 +61,28 @@ func loggedMore(s *fleet.Snapshot, d *fleet.Disk) Verdict {
 	return v
 }
 
-// heatCounted tells of what is long past as of a note: minutes of years ago count too.
-func heatCounted(s *fleet.Snapshot, d *fleet.Disk) Verdict {
-	v := grown(counted{"thermal_temp1_transitions", fleet.Warn}, counted{"warning_temp_time", fleet.Warn},
-		counted{"thermal_temp2_transitions", fleet.Serious}, counted{"critical_comp_time", fleet.Serious})(s, d)
-	if v.State != OK {
-		return v
-	}
-	past := Verdict{State: Bad, Severity: fleet.Info}
-	n := uint64(0)
+// heatPast tells of heat that is over as of a note; what is new is SMT-07's. There is nothing in it to accept.
+func heatPast(s *fleet.Snapshot, d *fleet.Disk) Verdict {
+	v := Verdict{State: Bad}
+	n, known := uint64(0), false
 	for _, name := range [...]string{"thermal_temp1_transitions", "thermal_temp2_transitions"} {
-		if c, ok := d.Counter(name); ok && c.Value > 0 {
+		c, ok := d.Counter(name)
+		if known = known || ok; c.Grew() > 0 {
+			return Verdict{State: OK}
+		}
+		if c.Value > 0 {
 			n += c.Value
-			past.Because = append(past.Because, because(d, time.Time{}, "counter "+name, "%d in its life, none since %s", c.Value, clock(s, c.Since)))
+			v.Because = append(v.Because, because(d, time.Time{}, "counter "+name, "%d in its life, none since %s", c.Value, clock(s, c.Since)))
 		}
 	}
-	if n == 0 {
-		return v
+	switch {
+	case !known && d.Bus == "nvme":
+		return noSmart(d)
+	case n == 0:
+		return Verdict{State: OK}
 	}
-	past.Says = fmt.Sprintf("%s has throttled for heat %s in its life, none of it lately", diskName(d), plural(n, "time"))
-	return past
+	v.Says = fmt.Sprintf("%s has throttled for heat %s in its life, none of it lately", diskName(d), plural(n, "time"))
+	return v
 }
 
 // counted is a counter with what its growth means.

@@ -18,8 +18,9 @@ func diskIORules() []Rule {
 		Reads: Reads{Around: []fleet.Kind{fleet.KindUnit}}, Remedies: []string{"unit-limit", "domain-limit"}, Judge: on(slowDisk),
 	}, {
 		ID: "IO-02", Title: "disk has more to do than it can", Kind: fleet.KindDisk, Severity: fleet.Warn,
-		Source: "node-mixin: ten operations waiting, and in use over 80 % of the time, for 5 min; being in use alone is normal for one that does many at once",
-		Hold:   5 * time.Minute, Clear: 20 * time.Second, Explains: []string{"IO-01"},
+		Source: "node-mixin: ten operations waiting, and in use over 80 % of the time, for 5 min, where each takes half of what IO-01 calls slow: " +
+			"both are normal for a disk that does many at once, and quickly",
+		Hold: 5 * time.Minute, Clear: 20 * time.Second, Explains: []string{"IO-01"},
 		Reads: Reads{Around: []fleet.Kind{fleet.KindUnit}}, Remedies: []string{"unit-limit", "domain-limit"}, Judge: on(fullQueue),
 	}, {
 		ID: "IO-03", Title: "tasks wait for disks", Kind: fleet.KindHost, Severity: fleet.Warn, Confidence: fleet.Medium,
@@ -85,14 +86,19 @@ func loadEvidence(s *fleet.Snapshot, d *fleet.Disk) (all []fleet.Evidence) {
 	return all
 }
 
+// slowFrom is how long an operation takes on a disk that is slow for its sort.
+func slowFrom(d *fleet.Disk) time.Duration {
+	if d.Rotational.OK && !d.Rotational.V {
+		return 20 * time.Millisecond
+	}
+	return 100 * time.Millisecond
+}
+
 func slowDisk(s *fleet.Snapshot, d *fleet.Disk) Verdict {
 	if !d.IO.ReadsSec.OK || !d.IO.WritesSec.OK {
 		return noRates(d)
 	}
-	limit := 100 * time.Millisecond
-	if d.Rotational.OK && !d.Rotational.V {
-		limit = 20 * time.Millisecond
-	}
+	limit := slowFrom(d)
 	v := Verdict{State: Bad}
 	switch await := d.IO.Await.Or(0); {
 	case ops(d) < leastOps, await <= limit*7/10:
@@ -113,10 +119,13 @@ func fullQueue(s *fleet.Snapshot, d *fleet.Disk) Verdict {
 	if !d.IO.Util.OK || !d.IO.Queue.OK {
 		return noRates(d)
 	}
+	// None that was done in that time took forever.
+	limit := slowFrom(d) / 2
+	await := d.IO.Await.Or(2 * limit)
 	switch busy, queue := d.IO.Util.V, d.IO.Queue.V; {
-	case busy <= 0.7 || queue <= 7:
+	case busy <= 0.7 || queue <= 7 || await <= limit*7/10:
 		return Verdict{State: OK}
-	case busy <= 0.8 || queue <= 10:
+	case busy <= 0.8 || queue <= 10 || await <= limit:
 		return Verdict{State: Lingering}
 	}
 	return Verdict{

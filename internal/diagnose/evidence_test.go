@@ -23,8 +23,9 @@ func TestEvidenceNamesTheLayer(t *testing.T) {
 	}{
 		{"layers", 1, "KRN-HUNG", "limited", []string{"tells of no disk error"}, ""},
 		{"layers", 3, "KRN-HUNG", "limited", nil, "tells of no disk error"},
-		{"layers", 1, "X-03", "compute", []string{"kvm_async_pf_task_wait_schedule", "swap 4.4 GiB of 7.8 GiB used", "2.0 GiB of 8.0 GiB in swap", "tells of no disk error"}, ""},
+		{"layers", 1, "X-03", "compute", []string{"kvm_async_pf_task_wait_schedule", "swap 4.4 GiB of 7.8 GiB used", "2.0 GiB of 8.0 GiB in swap", "tells of no disk error"}, "at fault"},
 		{"smartlog", 1, "SMT-04", "nvme0n1", []string{"status 0x4004 in the queue of admin commands, invalid field in command", "harmless"}, ""},
+		{"smartlog", 1, "SMT-04", "nvme3n1", []string{"LBA out of range"}, "harmless"},
 		{"smartlog", 1, "SMT-05", "nvme1n1", []string{"status 0xc502 in queue 3, unrecovered read error"}, ""},
 		{"diskio", 1, "IO-01", "sda", []string{"compute loads it with 8.6 MiB/s", "mysqld.service loads it with 1.9 MiB/s"}, "idle.service"},
 		{"restart", 1, "X-02", "killed", []string{"Out of memory: Killed process 2325 (qemu-kvm)", "reason=crashed"}, ""},

@@ -66,6 +66,21 @@ func swapFlow(h *fleet.Host) (in, out float64, ok bool) {
 	return h.Swap.InBytesSec.V, h.Swap.OutBytesSec.V, h.Swap.InBytesSec.OK && h.Swap.OutBytesSec.OK
 }
 
+// swapUse words what a host has used of its swap where that matters: nearly all of it, or half while pages still move; "" else.
+func swapUse(h *fleet.Host) string {
+	used := float64(h.Swap.Used) / float64(h.Swap.Total)
+	in, out, known := swapFlow(h)
+	switch {
+	case used > 0.90:
+		return "has used more than 90 % of its swap"
+	case used > 0.80:
+		return "has used more than 80 % of its swap"
+	case used > 0.50 && known && in+out > trickle:
+		return "has used more than half of its swap, and pages still move"
+	}
+	return ""
+}
+
 // trickle is what moves in and out of a swap that is only history, in bytes per second: a page that is needed now and then
 // (heuristic).
 const trickle = 128 << 10
@@ -98,16 +113,14 @@ func swapFull(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	used := float64(h.Swap.Used) / float64(h.Swap.Total)
 	in, out, known := swapFlow(h)
 	verdict := Verdict{State: Bad, Because: append([]fleet.Evidence{swapEvidence(h)}, tight(s, h)...)}
-	switch {
+	switch says := swapUse(h); {
 	case used > 0.90:
 		verdict.Severity = fleet.Serious
-		verdict.Says = h.Name + " has used more than 90 % of its swap: what comes next is killed"
-	case used > 0.80:
-		verdict.Says = h.Name + " has used more than 80 % of its swap"
+		verdict.Says = h.Name + " " + says + ": what comes next is killed"
+	case says != "":
+		verdict.Says = h.Name + " " + says
 	case used > 0.50 && !known:
 		return noFlow(h)
-	case used > 0.50 && in+out > trickle:
-		verdict.Says = h.Name + " has used more than half of its swap, and pages still move"
 	case used > 0.50 && in+out > 0:
 		verdict.State = Lingering
 		verdict.Says = h.Name + " has used more than half of its swap, little moves now"

@@ -45,7 +45,7 @@ func resizeChurn(s *fleet.Snapshot, v *fleet.Server) Verdict {
 	newest, oldest := run[0], run[len(run)-1]
 	verdict := Verdict{
 		State: Bad, Since: oldest.Start, Again: newest.Start.Add(lasts),
-		Says: fmt.Sprintf("%s was resized %d times from %s to %s and none was confirmed or reverted: all but the last failed",
+		Says: fmt.Sprintf("%s was resized %d times from %s to %s and none was confirmed or reverted: at least all but the last failed",
 			v.Name, len(run), clock(s, oldest.Start), clock(s, newest.Start)),
 	}
 	told := false

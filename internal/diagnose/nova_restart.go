@@ -12,7 +12,7 @@ import (
 func restartRules() []Rule {
 	return []Rule{{
 		ID: "NOVA-09", Title: "start without effect", Kind: fleet.KindServer, Severity: fleet.Serious, Confidence: fleet.Medium,
-		Source:   "heuristic: a stop by nova within 5 min after a start; for a day",
+		Source:   "heuristic: a stop by nova within 5 min after a start; for a day, or until a later start has lasted for longer",
 		Explains: []string{"NOVA-01"}, Fold: Fold{Within: time.Minute}, Judge: on(startInVain),
 	}, {
 		ID: "X-08", Title: "restarts hide the cause", Kind: fleet.KindServer, Severity: fleet.Warn,
@@ -28,18 +28,31 @@ type pair struct{ first, then fleet.ServerAction }
 func powerPairs(v *fleet.Server, since time.Time) (all []pair) {
 	var then fleet.ServerAction
 	for _, a := range v.Actions {
-		switch a.Action {
-		case "start", "stop", "reboot", "rebuild", "create":
-			if a.Start.Before(since) {
-				return all
-			}
-			if then.Action != "" {
-				all = append(all, pair{a, then})
-			}
-			then = a
+		if !ofPower(a) {
+			continue
 		}
+		if a.Start.Before(since) {
+			return all
+		}
+		if then.Action != "" {
+			all = append(all, pair{a, then})
+		}
+		then = a
 	}
 	return all
+}
+
+func ofPower(a fleet.ServerAction) bool {
+	return slices.Contains([]string{"start", "stop", "reboot", "rebuild", "create"}, a.Action)
+}
+
+// holds tells when a server that runs will have done so for longer than one that was started in vain; false where it does not run.
+func holds(v *fleet.Server) (from time.Time, ok bool) {
+	i := slices.IndexFunc(v.Actions, ofPower)
+	if v.Run.Status != "ACTIVE" || i < 0 || v.Actions[i].Action != "start" && v.Actions[i].Action != "reboot" {
+		return time.Time{}, false
+	}
+	return v.Actions[i].Start.Add(soon), true
 }
 
 func (p pair) gap() time.Duration { return p.then.Start.Sub(p.first.Start) }
@@ -57,6 +70,10 @@ func startInVain(s *fleet.Snapshot, v *fleet.Server) Verdict {
 		return actionsUnread(v)
 	}
 	verdict := Verdict{State: OK}
+	again, runs := holds(v)
+	if runs && !s.At.Before(again) {
+		return verdict
+	}
 	n := 0
 	for _, p := range powerPairs(v, s.At.Add(-lasts-soon)) {
 		end := p.then.Start.Add(lasts)
@@ -67,7 +84,7 @@ func startInVain(s *fleet.Snapshot, v *fleet.Server) Verdict {
 			verdict.State, verdict.Since = Bad, p.then.Start
 			verdict.Says = fmt.Sprintf("%s went off %s after it was started at %s", v.Name, p.gap(), clock(s, p.first.Start))
 		}
-		verdict.Again = end // of the oldest: then they are fewer
+		verdict.Again = sooner(again, end) // of the oldest: then they are fewer
 		verdict.Because = append(verdict.Because, actionEvidence(v, p.first)[0], actionEvidence(v, p.then)[0])
 	}
 	if n > 1 {

@@ -121,10 +121,15 @@ func updateCutOff(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	k, found := panics(s, h, lasts)
 	var rootless, updating []*fleet.KernelEvent
 	for _, e := range found {
+		with := k.release(e.Boot)
 		if updates(e.Subject) {
 			updating = append(updating, e)
 		}
-		if noRoot(e.Cause) && k.release(e.Boot) != h.Identity.Kernel {
+		switch {
+		case !noRoot(e.Cause) || with == h.Identity.Kernel:
+		case with == "" || h.Identity.Kernel == "":
+			k.why = cmp.Or(k.why, "which kernel of "+h.Name+" found no root: journalctl -k -b "+e.Boot+", its first line")
+		default:
 			rootless = append(rootless, e)
 		}
 	}
@@ -134,7 +139,7 @@ func updateCutOff(s *fleet.Snapshot, h *fleet.Host) Verdict {
 		case next.State == OK:
 			return Verdict{State: OK} // whatever happened, the next boot has what it needs
 		case k.why != "":
-			return Verdict{State: CannotTell, Missing: []string{k.why}}
+			return Verdict{State: CannotTell, Missing: []string{k.why}, Again: k.again(found, lasts)}
 		}
 		return Verdict{State: OK}
 	}

@@ -435,7 +435,7 @@ func (r random) part(w *world) fleet.Object {
 	switch r.IntN(3) {
 	case 0:
 		if r.IntN(5) == 0 {
-			return &fleet.Sensor{Source: "host/" + host, Host: host, Name: "fan1", Alarm: r.IntN(4) == 0, Fan: &fleet.Fan{RPM: fleet.Opt[int]{V: 100 * r.IntN(2), OK: r.yes()}, Min: fleet.Some(600)}}
+			return &fleet.Sensor{Source: "host/" + host, Host: host, Name: "fan1", Alarm: r.IntN(4) == 0, Fan: &fleet.Fan{RPM: fleet.Opt[int]{V: 100 * r.IntN(2), OK: r.yes()}, Min: fleet.Some(600), Turned: r.yes()}}
 		}
 		return &fleet.Sensor{
 			Source: "host/" + host, Host: host, Name: r.one("t1", "t2"), Disk: r.one("", "sda"), Chip: r.one("coretemp", "drivetemp", "nvme"), Label: r.one("", "Core 1", "Package id 0"), Celsius: r.maybe(float64(70 + r.IntN(40))),

@@ -26,7 +26,7 @@ func machineRestartRules() []Rule {
 	}, {
 		ID: "VIRT-02", Title: "who ended a qemu", Kind: fleet.KindDomain, Severity: fleet.Serious,
 		Source:   "qemu's log: terminating on signal N from pid P; an end that libvirt wrote none of is that of libvirt or of its host; for a day",
-		Explains: []string{"VIRT-05", "X-02"}, Judge: on(qemuEnded),
+		Explains: []string{"VIRT-05", "X-02"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindHost}}, Judge: on(qemuEnded),
 	}, {
 		ID: "VIRT-03", Title: "guest restarted itself", Kind: fleet.KindDomain, Severity: fleet.Info,
 		Source: "the guest's boot is later than the start of its qemu: libvirt saw nothing of it; for a day",
@@ -153,7 +153,23 @@ func signalled(text string) (signal, pid, who string, ok bool) {
 	if m == nil {
 		return "", "", "", false
 	}
-	return m[1], m[2], m[3], true
+	if who = m[3]; who == "<unknown process>" {
+		who = "" // it was gone before qemu could look
+	}
+	return m[1], m[2], who, true
+}
+
+// endedByInit words a verdict on a qemu that process 1 of its host asked to end, as it does with all when the host shuts down.
+func endedByInit(s *fleet.Snapshot, d *fleet.Domain, v *Verdict) {
+	const within = 15 * time.Minute // from the end of the guests to the next boot
+	ended := fmt.Sprintf("the qemu of %s on %s was ended by systemd at %s", whichDomain(d), d.Host, clock(s, v.Since))
+	if h, ok := below[*fleet.Host](s, d.Ref(), fleet.KindHost); ok && h.Boot.After(v.Since) && h.Boot.Before(v.Since.Add(within)) {
+		v.Severity, v.Says = fleet.Info, ended+" as its host shut down, to boot anew at "+clock(s, h.Boot)
+		v.Because = append(v.Because, because(h, h.Boot, "/proc/stat btime", "%s", h.Boot.UTC().Format(time.RFC3339)))
+		return
+	}
+	v.Severity, v.Confidence, v.Says = fleet.Warn, fleet.Medium, ended+": its host shut down then, or its scope was stopped"
+	v.Missing = []string{"which of the two: last -x shutdown reboot on " + d.Host}
 }
 
 func qemuEnded(s *fleet.Snapshot, d *fleet.Domain) Verdict {
@@ -168,7 +184,10 @@ func qemuEnded(s *fleet.Snapshot, d *fleet.Domain) Verdict {
 			State: Bad, Since: l.At, Again: until, Because: []fleet.Evidence{because(d, l.At, d.Log.File+" on "+d.Host, "%s", sentence(l.Text))},
 			Says: fmt.Sprintf("the qemu of %s on %s was ended from outside at %s: signal %s from %s, not by libvirt", whichDomain(d), d.Host, clock(s, l.At), signal, cmp.Or(who, "process "+cmp.Or(pid, "not told"))),
 		}
-		if who == "" || pid == "0" {
+		switch {
+		case signal == "15" && (pid == "1" || strings.HasSuffix("/"+who, "/systemd")):
+			endedByInit(s, d, &v)
+		case who == "" || pid == "0":
 			v.Confidence, v.Missing = fleet.Medium, []string{"what process " + cmp.Or(pid, "it") + " was: journalctl --since -1d _PID=" + cmp.Or(pid, "PID") + " on " + d.Host}
 		}
 		return v

@@ -159,3 +159,26 @@ func TestStoreDerives(t *testing.T) {
 		}
 	})
 }
+
+// Only ATA disks are asked for a self-test log: of others none is missing.
+func TestSelfTestsAreMissedOfATADisksOnly(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		disk fleet.Disk
+		want diagnose.State
+	}{
+		{fleet.Disk{Bus: "nvme", Smart: &fleet.Smart{}}, diagnose.OK},
+		{fleet.Disk{Bus: "scsi", Smart: &fleet.Smart{}}, diagnose.OK},
+		{fleet.Disk{Bus: "scsi", Smart: &fleet.Smart{ATA: &fleet.SmartATA{}}}, diagnose.CannotTell}, // ATA behind a SAS controller
+		{fleet.Disk{Bus: "ata", Smart: &fleet.Smart{}}, diagnose.CannotTell},
+		{fleet.Disk{Bus: "nvme"}, diagnose.CannotTell},
+	} {
+		for _, r := range diagnose.Rules() {
+			if r.ID == "SMT-14" {
+				if v := r.Judge(fleet.NewSnapshot(1, time.Time{}, nil, nil, nil), &c.disk); v.State != c.want {
+					t.Errorf("%+v: state %d, want %d", c.disk, v.State, c.want)
+				}
+			}
+		}
+	}
+}

@@ -109,6 +109,7 @@ func lowerShorts() map[string]string {
 		"SMT-12":       "parks too often",
 		"SMT-13":       "shingled",
 		"SMT-14":       "self-test",
+		"SMT-15":       "throttled once",
 		"MD-01":        "degraded",
 		"TMP-01":       "too hot",
 		"TMP-02":       "hot",

@@ -23,18 +23,18 @@ func smartLogRules() []Rule {
 		Judge:  on(parked),
 	}, {
 		ID: "SMT-14", Title: "self-test failed, or never ran", Kind: fleet.KindDisk, Severity: fleet.Serious,
-		Source: "smartctl -l selftest; reading it starts none", Judge: on(selfTest),
+		Source: "smartctl -l selftest of ATA disks; reading it starts none", Judge: on(selfTest),
 	}}
 }
 
-// statusOf words the status of an NVMe command: its type, its code, and whether the disk itself failed. smartctl prints the
-// raw word, of which the lowest bit is left out here: 0x4004 is 0x2002.
-func statusOf(status int) (word string, failed bool) {
+// statusOf words the status of an NVMe command: its type, its code, whether the disk itself failed, and whether it only did not
+// know what it was asked for. smartctl prints the raw word, of which the lowest bit is left out here: 0x4004 is 0x2002.
+func statusOf(status int) (word string, failed, unknown bool) {
 	kind, code := status>>8&7, status&0xff
 	at := kind<<8 | code
 	word, known := map[int]string{
 		0x001: "invalid opcode", 0x002: "invalid field in command", 0x004: "data transfer error", 0x005: "aborted at a loss of power", 0x006: "internal error",
-		0x007: "abort requested", 0x00b: "invalid namespace", 0x00c: "command sequence error", 0x080: "LBA out of range", 0x081: "capacity exceeded", 0x082: "namespace not ready",
+		0x007: "abort requested", 0x00b: "invalid namespace or format", 0x00c: "command sequence error", 0x080: "LBA out of range", 0x081: "capacity exceeded", 0x082: "namespace not ready",
 		0x109: "invalid log page", 0x10a: "invalid format", 0x10d: "feature cannot be saved", 0x10f: "feature is not for one namespace",
 		0x280: "write fault", 0x281: "unrecovered read error", 0x282: "guard check failed", 0x285: "compare failed", 0x286: "access denied", 0x287: "deallocated block",
 		0x300: "internal path error", 0x302: "path lost",
@@ -43,7 +43,9 @@ func statusOf(status int) (word string, failed bool) {
 		word = fmt.Sprintf("status type %d code 0x%02x", kind, code)
 	}
 	media := kind == 2 && code != 0x85 && code != 0x86 && code != 0x87
-	return word, media || kind == 3 || at == 0x004 || at == 0x006
+	// Invalid opcode, field, namespace or format, log page.
+	unknown = at == 0x001 || at == 0x002 || at == 0x00b || at == 0x109
+	return word, media || kind == 3 || at == 0x004 || at == 0x006, unknown
 }
 
 // logEvidence are the entries of an NVMe disk's error log, in words.
@@ -52,12 +54,12 @@ func logEvidence(d *fleet.Disk) (all []fleet.Evidence) {
 		return nil
 	}
 	for _, e := range d.Smart.Errors {
-		word, failed := statusOf(e.Status)
+		word, _, unknown := statusOf(e.Status)
 		queue := fmt.Sprintf("queue %d", e.Queue)
 		if e.Queue == 0 {
 			queue = "the queue of admin commands"
 		}
-		if !failed {
+		if unknown {
 			word += ": a command it does not know, harmless"
 		}
 		all = append(all, because(d, d.Smart.At, "smartctl -l error", "entry %d: status 0x%04x in %s, %s", e.Count, e.Status<<1, queue, word))
@@ -75,7 +77,7 @@ func loggedFailure(_ *fleet.Snapshot, d *fleet.Disk) Verdict {
 		return Verdict{State: CannotTell, Missing: []string{"what its new log entries are: smartctl -l error /dev/" + d.Name + " on " + d.Host}}
 	}
 	for _, e := range d.Smart.Errors {
-		if word, failed := statusOf(e.Status); failed {
+		if word, failed, _ := statusOf(e.Status); failed {
 			return Verdict{
 				State: Bad, Because: logEvidence(d),
 				Says: fmt.Sprintf("%s has logged since it was switched on: %s", diskName(d), word),
@@ -134,10 +136,13 @@ func parked(_ *fleet.Snapshot, d *fleet.Disk) Verdict {
 
 func selfTest(_ *fleet.Snapshot, d *fleet.Disk) Verdict {
 	const young = 1000 // hours in which nobody need have tested it
-	if d.Smart == nil || d.Smart.Test == nil {
-		v := noSmart(d)
-		v.Missing = append(v.Missing[:len(v.Missing):len(v.Missing)], "its self-tests: smartctl -l selftest /dev/"+d.Name+" on "+d.Host)
-		return v
+	switch {
+	case d.Smart != nil && d.Smart.Test == nil && (d.Bus == "nvme" || d.Bus == "scsi" && d.Smart.ATA == nil):
+		return Verdict{State: OK} // only ATA disks are asked
+	case d.Smart == nil:
+		return noSmart(d)
+	case d.Smart.Test == nil:
+		return Verdict{State: CannotTell, Missing: []string{"its self-tests: smartctl -l selftest /dev/" + d.Name + " on " + d.Host}}
 	}
 	start := []string{"whether its surface is whole: smartctl -t long /dev/" + d.Name + " on " + d.Host + ", which takes hours"}
 	switch t := d.Smart.Test; {

@@ -18,12 +18,17 @@ func stallRules() []Rule {
 		ID: "X-03", Title: "virtual machine waits for the swap of its host", Kind: fleet.KindHost, Severity: fleet.Serious, Confidence: fleet.Medium,
 		Source:   "arch/x86/kernel/kvm.c: a task in kvm_async_pf_task_wait waits for a page that the host below has swapped out; that host's swap beside it",
 		Explains: []string{"KRN-HUNG-APF", "KRN-LOCK", "KRN-APF", "IO-04"}, // the remedies are those of MEM-03: they are for the host below
+		Clear:    5 * time.Minute,                                          // swap moves in gusts
 		Reads:    reads(fleet.KindHost, fleet.KindKernel, fleet.KindKernelLog), Judge: on(wrongLayer),
 	}, {
 		ID: "X-04", Title: "tasks hang for a disk that fails", Kind: fleet.KindHost, Severity: fleet.Serious,
 		Source:   "hung tasks, and errors or waits of half a second on the disk below them in the same half hour, of this host or of the one below; a log that covers it and has none rules it out",
 		Explains: []string{"KRN-HUNG", "IO-04"},
-		Reads:    reads(fleet.KindHost, fleet.KindKernel, fleet.KindKernelLog, fleet.KindDisk), Judge: on(diskStall),
+		Reads: Reads{
+			Around: []fleet.Kind{fleet.KindKernel, fleet.KindKernelLog, fleet.KindDisk}, Kinds: []fleet.Kind{fleet.KindDomain},
+			Far: []fleet.Kind{fleet.KindHost, fleet.KindKernel, fleet.KindKernelLog, fleet.KindDisk},
+		},
+		Judge: on(diskStall),
 	}, {
 		ID: "IO-08", Title: "virtual machine hangs at its own limit", Kind: fleet.KindHost, Severity: fleet.Serious, Confidence: fleet.Low,
 		Source:   "qemu issue 3144: a guest that writes at random under an I/O limit may hang for good while the disk below it is idle",
@@ -47,14 +52,8 @@ func hung(s *fleet.Snapshot, h *fleet.Host, paging bool) (k kernelOf, found []*f
 func swapsNow(metal *fleet.Host, d *fleet.Domain) (says string, known bool, all []fleet.Evidence) {
 	in, out, flows := swapFlow(metal)
 	if metal.Swap.Total > 0 {
-		used := float64(metal.Swap.Used) / float64(metal.Swap.Total)
-		switch {
-		case flows && in > 0 && out > 0 && in+out > 1<<20:
+		if says = swapUse(metal); flows && in > 0 && out > 0 && in+out > 1<<20 {
 			says = "swaps in and out at once"
-		case used > 0.80:
-			says = "has used more than 80 % of its swap"
-		case used > 0.50 && flows && in+out > 0:
-			says = "has used more than half of its swap, and pages still move"
 		}
 		all = append(all, swapEvidence(metal))
 	}
@@ -131,14 +130,14 @@ func wrongLayer(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	return v
 }
 
-// noDiskFault is evidence that no disk of a host is at fault for what hangs since a time: its log covers that and is clean.
+// noDiskFault is evidence that a host's log covers the time since something hangs and tells of no disk error.
 func noDiskFault(s *fleet.Snapshot, h *fleet.Host, since time.Time, disks []string) []fleet.Evidence {
 	since = since.Add(-lag)
 	k := kernelSince(s, h.Source, h.Name, since)
 	if k.why != "" || len(diskFaults(&k, since, disks)) > 0 {
 		return nil
 	}
-	return []fleet.Evidence{because(k.log, time.Time{}, "kernel log of "+h.Name, "it covers that time and tells of no disk error: no disk is at fault")}
+	return []fleet.Evidence{because(k.log, time.Time{}, "kernel log of "+h.Name, "it covers that time and tells of no disk error")}
 }
 
 // diskFaults are the errors of some disks, or of all where they are not known.
@@ -195,12 +194,7 @@ func diskStall(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	since := v.Since.Add(-lag)
 	log := kernelSince(s, owner.Source, owner.Name, since)
 	faults := diskFaults(&log, since, disks)
-	var slow *fleet.Disk
-	for _, name := range disks {
-		if disk, ok := fleet.Find[*fleet.Disk](s, fleet.OfHost(fleet.KindDisk, owner.Source, owner.Name, name)); ok && verySlow(disk) {
-			slow = disk
-		}
-	}
+	slow := slowest(s, owner, func(name string) bool { return owner == h || slices.Contains(disks, name) })
 	switch {
 	case len(faults) > 0:
 		v.Says = fmt.Sprintf("tasks on %s hang because a disk of %s fails: %s", h.Name, owner.Name, faultOf(faults[len(faults)-1]))
@@ -215,6 +209,20 @@ func diskStall(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	}
 	v.Severity = fleet.Serious
 	return v
+}
+
+// slowest is the one of some disks of a host that takes longest for each request, of those that take very long; nil for none.
+func slowest(s *fleet.Snapshot, h *fleet.Host, of func(disk string) bool) (slow *fleet.Disk) {
+	p, ok := s.Part(h.Source, fleet.KindDisk.Scope())
+	if !ok {
+		return nil
+	}
+	for _, o := range p.Facts {
+		if d, ok := o.(*fleet.Disk); ok && d.Host == h.Name && of(d.Name) && verySlow(d) && (slow == nil || d.IO.Await.V > slow.IO.Await.V) {
+			slow = d
+		}
+	}
+	return slow
 }
 
 func faultOf(e *fleet.KernelEvent) string {
@@ -237,6 +245,8 @@ func limitHang(s *fleet.Snapshot, h *fleet.Host) Verdict {
 		return Verdict{State: OK}
 	case owner == nil:
 		return Verdict{State: CannotTell, Missing: []string{whatRuns(h) + "; virsh blkdeviotune there shows its limits"}, Again: again}
+	case slices.ContainsFunc(d.Disks, func(disk fleet.DomainDisk) bool { return disk.Tune.Any() && len(disk.Path.Disks) == 0 }):
+		return Verdict{State: CannotTell, Missing: []string{"which disk its images are on: virsh domblklist " + d.Name + ", and findmnt -T FILE on " + d.Host}, Again: again}
 	}
 	evidence := []fleet.Evidence{}
 	for _, name := range disks {

@@ -179,6 +179,8 @@ type Sensor struct {
 type Fan struct {
 	RPM Opt[int] `json:"rpm"` // in steps of 100; missing when it is faulted or unreadable
 	Min Opt[int] `json:"minRPM"`
+	// Turned says that it was seen turning since it is looked at: there is a fan.
+	Turned bool `json:"turned,omitempty"`
 }
 
 // Stopped reports whether a fan stands still that should turn, or alarms itself.
@@ -194,6 +196,8 @@ func (s *Sensor) place() place { return place{KindSensor, s.Source, s.Host, s.Na
 // Health compares the reading with the sensor's own limits only.
 func (s *Sensor) Health() Health {
 	switch {
+	case s.Stopped() && s.Fan.RPM.V == 0 && !s.Fan.Turned:
+		return Health{StateUnknown, "stopped"} // or there is none
 	case s.Stopped():
 		return Health{StateBad, "stopped"}
 	case s.Fan != nil && s.Fan.RPM.OK:

@@ -40,23 +40,20 @@ func (s *sensors) fansOf(chip string, files []string, of fleet.Sensor) (found []
 
 // readFan takes one reading of a fan, in steps of a hundred so that what runs evenly is told once. One that turns at all
 // is not at zero.
-func (s *sensors) readFan(p *probe) *fleet.Sensor {
-	v := p.sensor
-	fan := *p.sensor.Fan
-	v.Fan = &fan
+func (s *sensors) readFan(p *probe, v *fleet.Sensor) *fleet.Sensor {
 	text := s.at.Word(p.base + "_input")
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 || n > 1<<17 {
 		v.NoData = "reading " + path.Base(p.base) + "_input: not a speed"
-		return &v
+		return v
 	}
 	rpm := (n + 50) / 100 * 100
 	if n > 0 {
 		rpm = max(rpm, 100)
 	}
-	v.Fan.RPM = fleet.Some(rpm)
+	v.Fan.RPM, v.Fan.Turned = fleet.Some(rpm), v.Fan.Turned || n > 0
 	for _, alarm := range p.alarms {
 		v.Alarm = v.Alarm || s.at.Word(alarm) == "1"
 	}
-	return &v
+	return v
 }

@@ -264,6 +264,8 @@ func TestSelfTestsAndAttributes(t *testing.T) {
 	r, err := parseSmart([]byte(`{"device":{"protocol":"ATA"},"smart_status":{"passed":true},"ata_smart_attributes":{"table":[
 		{"id":5,"name":"Reallocated_Sector_Ct","when_failed":"now","flags":{"prefailure":true},"raw":{"value":9,"string":"9"}},
 		{"id":4,"name":"Start_Stop_Count","when_failed":"now","flags":{"prefailure":false},"raw":{"value":9,"string":"9"}},
+		{"id":190,"name":"Airflow_Temperature_Cel","when_failed":"now","flags":{"prefailure":false},"raw":{"value":61,"string":"61"}},
+		{"id":194,"name":"Temperature_Celsius","when_failed":"now","flags":{"prefailure":false},"raw":{"value":61,"string":"61"}},
 		{"id":3,"name":"Spin_Up_Time","when_failed":"past","flags":{"prefailure":true},"raw":{"value":9,"string":"9"}},
 		{"id":193,"name":"Load_Cycle_Count","when_failed":"","flags":{"prefailure":false},"raw":{"value":132862,"string":"132862"}}]},
 		"ata_smart_self_test_log":{"standard":{"count":1,"table":[{"type":{"value":2,"string":"Extended offline"},"status":{"value":121,"string":"Completed: read failure","passed":false},"lifetime_hours":890}]}}}`), 0, time.Now())

@@ -161,12 +161,17 @@ func (s *sensors) probesOf(chip string) (found []*probe) {
 // read takes one reading. A sensor without one says why; it is never left out.
 func (s *sensors) read(p *probe) *fleet.Sensor {
 	v := p.sensor
+	if v.Fan != nil {
+		fan := *v.Fan
+		fan.Turned = p.last != nil && p.last.Fan.Turned
+		v.Fan = &fan
+	}
 	if p.fault && s.at.Word(p.base+"_fault") == "1" {
 		v.NoData = "the sensor reports a fault (" + path.Base(p.base) + "_fault)"
 		return &v
 	}
 	if p.sensor.Fan != nil {
-		return s.readFan(p)
+		return s.readFan(p, &v)
 	}
 	b, err := s.at.Bytes(p.base + "_input")
 	if err != nil {

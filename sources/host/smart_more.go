@@ -43,6 +43,7 @@ func ataOnly(table []ataAttribute) *fleet.SmartATA {
 		at := &table[i]
 		switch {
 		case at.Failed != "now" && at.Failed != "FAILING_NOW":
+		case at.ID == "190" || at.ID == "194": // of a temperature that is heat, neither age nor a failure to come
 		case at.Flags.Prefailure == "true":
 			a.Failing = append(a.Failing, at.Name)
 		default:

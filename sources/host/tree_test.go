@@ -152,7 +152,8 @@ func TestMACsAreThoseOfCards(t *testing.T) {
 	}
 }
 
-// A fan that turns evenly is told once; one that stands still, and one that cannot be read, say so.
+// A fan that turns evenly is told once; one that stands still, and one that cannot be read, say so. Whether one turned before
+// is kept, over a fault and when the chips are looked for anew.
 func TestFans(t *testing.T) {
 	t.Parallel()
 	chip := "sys/class/hwmon/hwmon0/"
@@ -179,7 +180,7 @@ func TestFans(t *testing.T) {
 		stopped bool
 		state   fleet.State
 	}{
-		"fan1": {fleet.Some(1200), false, fleet.StateOK}, "CPU Fan": {fleet.Some(0), true, fleet.StateBad}, "fan3": {fleet.Some(100), true, fleet.StateBad},
+		"fan1": {fleet.Some(1200), false, fleet.StateOK}, "CPU Fan": {fleet.Some(0), true, fleet.StateUnknown}, "fan3": {fleet.Some(100), true, fleet.StateBad},
 		"fan4": {fleet.Opt[int]{}, false, fleet.StateUnknown}, "fan5": {fleet.Some(0), false, fleet.StateOK}, "fan6": {fleet.Opt[int]{}, false, fleet.StateUnknown},
 	} {
 		if f := got[label]; f == nil || f.Fan.RPM != want.rpm || f.Stopped() != want.stopped || f.Health().State != want.state {
@@ -188,5 +189,16 @@ func TestFans(t *testing.T) {
 	}
 	if later := look(now.Add(2 * fanEvery)); later["fan1"] != got["fan1"] {
 		t.Error("a fan that did not change is told anew")
+	}
+	for i, files := range []map[string]string{{"fan1_input": "1234\n", "fan1_fault": "1\n"}, {"fan1_input": "0\n", "fan1_fault": "0\n"}} {
+		for name, text := range files {
+			if err := os.WriteFile(filepath.Join(s.conf.Root, chip, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got = look(now.Add(time.Duration(i+1) * 2 * findEvery))
+	}
+	if f := got["fan1"]; !f.Stopped() || !f.Fan.Turned || f.Health().State != fleet.StateBad || got["CPU Fan"].Fan.Turned {
+		t.Errorf("fan1 stopped: %+v, %+v", f, f.Fan)
 	}
 }
