@@ -14,7 +14,7 @@ import (
 // TestStepByStepIsFromScratch changes random worlds at random and lets world.step compare the two ways to judge them.
 func TestStepByStepIsFromScratch(t *testing.T) {
 	t.Parallel()
-	worlds, steps := 72, 60
+	worlds, steps := 48, 60
 	if testing.Short() {
 		worlds = 8
 	}
