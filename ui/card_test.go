@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"strata/internal/diagnose"
 	"strata/internal/fleet"
 )
 
@@ -197,5 +198,24 @@ func TestARunbookHasNoLinesFromTheWorld(t *testing.T) {
 		if !strings.HasPrefix(line, "#") {
 			t.Errorf("a line of its own: %q", line)
 		}
+	}
+}
+
+// Who stopped a server stands where its cause would, unless something below it is the cause.
+func TestAServerThatAPersonStoppedSaysSo(t *testing.T) {
+	m := model(t, incident(t), 120, 40)
+	s := &fleet.Server{Source: "openstack/home", ID: "x", Name: "mail", Run: fleet.ServerRun{Status: "SHUTOFF"}, Actions: []fleet.ServerAction{{Action: "stop", User: "u1", UserName: "alice"}}}
+	own := fleet.Finding{Rule: "NOVA-07", About: s.Ref(), Shown: true, Severity: fleet.Serious, Says: "flaps"}
+	at := func(findings ...fleet.Finding) cell {
+		c := m.screen.scene
+		c.s = fleet.NewSnapshot(9, c.s.At, []fleet.Part{{Source: s.Source, Scope: "servers", Kind: fleet.KindServer, Facts: fleet.Facts{s}}}, nil, findings)
+		c.causes = diagnose.NewCauses(c.s)
+		return serverBecause(&c, s)
+	}
+	if got := at(); got.text != "stopped by alice" {
+		t.Errorf("got %q", got.text)
+	}
+	if got := at(own); got.text != "stopped by alice" {
+		t.Errorf("with a finding of its own: %q", got.text)
 	}
 }

@@ -17,7 +17,7 @@ func serversView() *view {
 		columns: []column{
 			{title: "name", width: 13, grow: 3, search: true, middle: true, cell: of(func(_ *scene, s *fleet.Server) cell { return cell{text: s.Name} }), key: text(func(s *fleet.Server) string { return s.Name })},
 			{title: "status", width: 14, grow: 1, search: true, flash: true, cell: of(serverStatus), key: text(func(s *fleet.Server) string { return s.Run.Status })},
-			{title: "because", width: 16, grow: 2, drop: 3, idle: true, cell: because},
+			{title: "because", width: 16, grow: 2, drop: 3, idle: true, cell: of(serverBecause)},
 			{title: "stopped by", width: 11, grow: 1, drop: 4, cell: of(serverStopped)},
 			{title: "since", width: 6, right: true, drop: 2, cell: of(func(c *scene, s *fleet.Server) cell { return cell{coarse(serverSince(s), c.now()), dim} }), key: number(func(s *fleet.Server) float64 { return -float64(serverSince(s).Unix()) })},
 			{title: "stops", width: 7, right: true, drop: 5, cell: of(serverStops), key: number(func(s *fleet.Server) float64 { return -float64(internalStops(s, time.Time{})) })},
@@ -44,6 +44,16 @@ func serverStatus(c *scene, s *fleet.Server) cell {
 		return doing(p, s)
 	}
 	return cell{h.Word, c.t.state(h.State)}
+}
+
+// serverBecause is the worst below a server, or who stopped it, where nothing below is the cause.
+func serverBecause(c *scene, s *fleet.Server) cell {
+	if stop, ok := s.LastStop(); ok && s.Run.Status == "SHUTOFF" && !stop.ByNova() {
+		if f, found := c.cause(s); !found || f.About == s.Ref() {
+			return cell{"stopped by " + stop.Who(), plain}
+		}
+	}
+	return because(c, s)
 }
 
 func serverStopped(_ *scene, s *fleet.Server) cell {

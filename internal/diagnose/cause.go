@@ -132,6 +132,9 @@ func (d *folder) explains(cause, effect *entry) bool {
 	if !d.mayExplain(cause, effect) {
 		return false
 	}
+	if on, other := effect.f.On, cause.f.On; effect.id.ref == cause.id.ref && on.Kind != "" && other.Kind != "" && on != other {
+		return false // both are about parts of one thing, and not about the same
+	}
 	after := effect.f.Since.Sub(cause.f.Since)
 	if d.rules[effect.id.rule].Fold.After && after < -lag {
 		return false

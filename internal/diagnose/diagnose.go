@@ -60,6 +60,8 @@ type Rule struct {
 type Fold struct {
 	// Around: the cause may be about anything in the same source, linked or not.
 	Around bool
+	// Direct: only rules that name this one explain it, not those that explain these.
+	Direct bool
 	// Parts: the cause may be about a disk or filesystem of the host that it is about, or that is one layer below it.
 	Parts bool
 	// Namespace narrows Around to what is in the namespace that an application is deployed to.

@@ -62,6 +62,12 @@ func newFolder(rules []Rule, byID map[string]int) *folder {
 	for effect := range rules {
 		f.causes[effect] = make([]bool, len(rules))
 		f.depth[effect] = reach(direct, effect, f.causes[effect], make([]bool, len(rules)))
+		if rules[effect].Fold.Direct {
+			clear(f.causes[effect])
+			for _, cause := range direct[effect] {
+				f.causes[effect][cause] = true
+			}
+		}
 	}
 	return f
 }

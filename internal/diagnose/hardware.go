@@ -26,8 +26,8 @@ func hardwareRules() []Rule {
 		Explains: []string{"KRN-IO", "KRN-FS", "IO-04", "KRN-HUNG", "X-04"}, Reads: reads, Judge: on(deadController),
 	}, {
 		ID: "KRN-ATA", Title: "SATA or SCSI link fails", Kind: fleet.KindHost, Severity: fleet.Serious,
-		Source:   "drivers/ata/libata-eh.c: failed command, exceptions, resets; three of the latter in an hour (heuristic); drivers/scsi: device offlined",
-		Explains: []string{"KRN-IO", "X-04"}, Reads: reads, Judge: on(ataErrors),
+		Source: "drivers/ata/libata-eh.c: failed command, exceptions, resets; three of the latter in an hour (heuristic); drivers/scsi: device offlined",
+		Fold:   Fold{Direct: true}, Reads: reads, Judge: on(ataErrors),
 	}, {
 		ID: "KRN-MCE", Title: "memory or CPU errors", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "machine checks and EDAC: corrected is a warning, not corrected (UE, fatal) is loss of data; for a day",
@@ -93,11 +93,17 @@ func oopsed(s *fleet.Snapshot, h *fleet.Host) Verdict {
 func deadController(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	const lasts = 24 * time.Hour
 	k, since := lately(s, h, lasts)
-	return k.verdict(k.within(later(since, h.Boot), func(e *fleet.KernelEvent) bool {
+	disk := fleet.Ref{}
+	v := k.verdict(k.within(later(since, h.Boot), func(e *fleet.KernelEvent) bool {
 		return e.Class == fleet.ClassNVMe && e.Severity == fleet.Critical
 	}), lasts, func(last *fleet.KernelEvent, _ int) string {
+		disk = fleet.OfHost(fleet.KindDisk, h.Source, h.Name, last.Subject+"n1")
 		return fmt.Sprintf("the controller %s of %s is dead: %s", last.Subject, h.Name, cmp.Or(last.Cause, "it does not answer"))
 	})
+	if _, known := s.Get(disk); known && v.State == Bad {
+		v.On = disk
+	}
+	return v
 }
 
 func ataErrors(s *fleet.Snapshot, h *fleet.Host) Verdict {
@@ -116,9 +122,27 @@ func ataErrors(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	if n > 0 && n < 3 {
 		return Verdict{State: OK, Again: found[0].Last.Add(lasts)}
 	}
-	return k.verdict(found, lasts, func(last *fleet.KernelEvent, n int) string {
+	v := k.verdict(found, lasts, func(last *fleet.KernelEvent, n int) string {
 		return fmt.Sprintf("%s of %s: %s, %s in an hour: a cable, or a disk that dies", last.Subject, h.Name, cmp.Or(last.Cause, "its link fails"), plural(n, "line"))
 	})
+	if v.State == Bad {
+		v.On = k.diskBeside(h, found)
+	}
+	return v
+}
+
+// diskBeside is the disk that failed to read or write within seconds of one of some events, which name a port; none where
+// none did.
+func (k *kernelOf) diskBeside(h *fleet.Host, events []*fleet.KernelEvent) fleet.Ref {
+	const beside = 10 * time.Second
+	for _, e := range k.all(time.Time{}, class(fleet.ClassIO)) {
+		for _, link := range events {
+			if name := wholeDisk("/dev/" + e.Subject); name != "" && e.At.Sub(link.Last) <= beside && link.At.Sub(e.Last) <= beside {
+				return fleet.OfHost(fleet.KindDisk, h.Source, h.Name, name)
+			}
+		}
+	}
+	return fleet.Ref{}
 }
 
 func machineChecks(s *fleet.Snapshot, h *fleet.Host) Verdict {

@@ -28,7 +28,7 @@ func kernelRules() []Rule {
 	}, {
 		ID: "KRN-IO", Title: "disk fails to read or write", Kind: fleet.KindDisk, Severity: fleet.Serious,
 		Source:   "block/blk-core.c: I/O error, dev; nvme: timeout, reset, controller is down (30 s without an answer)",
-		Explains: []string{"IO-10", "IO-04", "KRN-FS", "KRN-HUNG", "X-04", "VIRT-04"}, Reads: reads, Judge: on(diskErrors),
+		Explains: []string{"IO-10", "IO-04", "KRN-ATA", "KRN-FS", "KRN-HUNG", "X-04", "VIRT-04"}, Reads: reads, Judge: on(diskErrors),
 	}, {
 		ID: "KRN-FS", Title: "filesystem broke", Kind: fleet.KindHost, Severity: fleet.Critical,
 		Source: "ext4, xfs and btrfs errors; Remounting filesystem read-only, of which /proc/mounts says nothing",

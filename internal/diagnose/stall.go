@@ -198,6 +198,10 @@ func diskStall(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	switch {
 	case len(faults) > 0:
 		v.Says = fmt.Sprintf("tasks on %s hang because a disk of %s fails: %s", h.Name, owner.Name, faultOf(faults[len(faults)-1]))
+		if len(disks) == 0 {
+			v.Says = fmt.Sprintf("tasks on %s hang while a disk of %s fails, which may be why: %s", h.Name, owner.Name, faultOf(faults[len(faults)-1]))
+			v.Confidence, v.Missing = fleet.Medium, append(v.Missing, "which disk they wait for: the frames of the hung task in the kernel log, and lsblk, on "+h.Name)
+		}
 		v.Because = append(v.Because, log.verdict(faults, 0, func(*fleet.KernelEvent, int) string { return "" }).Because...)
 	case slow != nil:
 		v.Says, v.Confidence = fmt.Sprintf("tasks on %s hang because %s of %s takes more than half a second for each request", h.Name, slow.Name, owner.Name), fleet.Medium

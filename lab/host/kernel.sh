@@ -59,14 +59,15 @@ kernel() {
 	press f :dmesg
 	see "its kernel log is followed" f 60 ' begins'
 	press f :kernel
+	# First of all: beside a disk that fails, a hung task is told as its effect.
+	on_screen "hung task" hung-task 'dd' "dd\[\d+\] on $FAR hangs in .* KRN-HUNG" hang 40
+	note "it hangs in: $(objects kernel 'select(.class == "hung-task") | "\(.subject) in \(.cause)"' | sort -u | xargs)"
+	finds "hung task: found, with the frame it waits in" KRN-HUNG "dd\[\d+\] on $FAR hangs in \w+"
 	on_screen "NVMe read error" io-error $DISK "$DISK .*error.* KRN-IO" badread nvme
 	finds "NVMe read error: found on the drive" KRN-IO "$DISK|LABNVME"
 	on_screen "SATA read error" io-error sda "sda .*error.* KRN-IO" badread sata
 	on_screen "out of memory" oom python3 "killed python3.* KRN-OOM" oom cgroup
 	finds "out of memory: found, with its cause" KRN-OOM "killed python3.*limit of its control group"
-	on_screen "hung task" hung-task 'dd' "dd\[\d+\] on $FAR hangs in .* KRN-HUNG" hang 40
-	note "it hangs in: $(objects kernel 'select(.class == "hung-task") | "\(.subject) in \(.cause)"' | sort -u | xargs)"
-	finds "hung task: found, with the frame it waits in" KRN-HUNG "dd\[\d+\] on $FAR hangs in \w+"
 	on_screen "filesystem gone read-only" remount-ro '' "$FAR.* KRN-FS" fserror
 	finds "filesystem gone read-only: found" KRN-FS "cannot be written any more|found errors"
 	keep_far kernel

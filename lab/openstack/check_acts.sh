@@ -200,8 +200,8 @@ bulk_stop() {
 	press alice :servers / C-u Enter g Space Space m t
 	see "the dialog stops both" alice 3 'stop server: 2 of 2'
 	press alice y
-	see "the screen shows worker 1 off" alice 25 'k8s-worker-1 +SHUTOFF +alice'
-	see "the screen shows worker 2 off" alice 25 'k8s-worker-2 +SHUTOFF +alice'
+	see "the screen shows worker 1 off" alice 25 'k8s-worker-1 +SHUTOFF +.*alice'
+	see "the screen shows worker 2 off" alice 25 'k8s-worker-2 +SHUTOFF +.*alice'
 	until_true 15 test "$(jq -r .phase "$AUDIT" | grep -c seen)" = 2
 	local apart
 	apart=$(python3 - "$AUDIT" <<-'P'

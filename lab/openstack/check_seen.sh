@@ -38,10 +38,10 @@ doctors() {
 stops_are_seen() {
 	stop_server alice "$ONE"
 	stopped_and_seen "a stop by alice is on the screen within a poll" alice k8s-worker-1 "$ONE"
-	see "the screen says that alice stopped it" alice 8 'k8s-worker-1 .*SHUTOFF +alice'
+	see "the screen says that alice stopped it" alice 8 'k8s-worker-1 .*SHUTOFF +.*alice'
 	"$HERE/lab.sh" guest off "$TWO"
 	stopped_and_seen "a guest that shut itself down is on the screen within a poll" alice k8s-worker-2 "$TWO"
-	see "the screen says that nova itself stopped it" alice 8 'k8s-worker-2 .*SHUTOFF +nova itself'
+	see "the screen says that nova itself stopped it" alice 8 'k8s-worker-2 .*SHUTOFF +.*(nova itself|stopped by nova|off again)'
 	note "the line of the cause: $(screen alice | sed -n 2p | xargs -0 | head -1)"
 }
 
