@@ -109,7 +109,7 @@ fleet_without_leases() {
 	for node in master $NODE k8s-worker-2.novalocal; do
 		see "without leases $node turns bad within a second" k 1 "✖ $node +NotReady"
 	done
-	see "the screen says that no heartbeat comes" k 5 'no heartbeat'
+	see "the screen says that no heartbeat comes" k 5 'kubelet is silent|no heartbeat'
 	note "the line of the cause: $(screen k | sed -n 2p)"
 	contains "strata why names the lost heartbeat" "^K8S-0[12] (node|lease) $NODE$" "$(why_of "node/$NODE")"
 	kill -CONT "$kwok"
