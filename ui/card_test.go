@@ -219,3 +219,16 @@ func TestAServerThatAPersonStoppedSaysSo(t *testing.T) {
 		t.Errorf("with a finding of its own: %q", got.text)
 	}
 }
+
+// A node that is its own trouble says what the status beside it does not.
+func TestANodeThatIsItsOwnTroubleSaysWhy(t *testing.T) {
+	m := model(t, incident(t), 120, 40)
+	n := &fleet.Node{Source: "kube/home", Name: "n", Conditions: []fleet.NodeCondition{{Type: "Ready", Status: "Unknown"}}}
+	c := m.screen.scene
+	c.s = fleet.NewSnapshot(9, c.s.At, []fleet.Part{{Source: n.Source, Scope: "nodes", Kind: fleet.KindNode, Facts: fleet.Facts{n}}}, nil,
+		[]fleet.Finding{{Rule: "K8S-01", About: n.Ref(), Shown: true, Severity: fleet.Critical, Says: "not ready"}})
+	c.causes = diagnose.NewCauses(c.s)
+	if got := because(&c, n); got.text != "no heartbeat" {
+		t.Errorf("got %q", got.text)
+	}
+}

@@ -25,7 +25,7 @@ func describeHost(c *scene, h *fleet.Host) []line {
 	}
 	for _, d := range ofHost[*fleet.Disk](c, h, fleet.KindDisk) {
 		if k, ok := d.Counter("unsafe_shutdowns"); ok {
-			out = append(out, fact("power lost", fmt.Sprintf("%d times, says disk %s, %d of them since strata looks", k.Value, d.Name, k.Grew())))
+			out = append(out, fact("power lost", fmt.Sprintf("%d times, says disk %s, %d of them new", k.Value, d.Name, k.Grew())))
 		}
 	}
 	out = append(out, nextBoot(h)...)

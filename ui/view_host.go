@@ -131,7 +131,7 @@ func disksView() *view {
 			{title: "host", width: 9, grow: 1, search: true, middle: true, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{d.Host, plain} }), key: text(func(d *fleet.Disk) string { return d.Host })},
 			{title: "disk", width: 8, search: true, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{d.Name, plain} }), key: text(func(d *fleet.Disk) string { return d.Name })},
 			{title: "health", width: 8, drop: 4, search: true, flash: true, cell: health},
-			{title: "errors, +since start", width: 24, grow: 4, flash: true, cell: of(diskErrors), key: number(func(d *fleet.Disk) float64 { return -float64(grew(d)) })},
+			{title: "errors, +since mark", width: 24, grow: 4, flash: true, cell: of(diskErrors), key: number(func(d *fleet.Disk) float64 { return -float64(grew(d)) })},
 			{title: "read", width: 8, right: true, drop: 8, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{rate(d.IO.ReadBytesSec), dim} }), key: number(func(d *fleet.Disk) float64 { return -d.IO.ReadBytesSec.Or(0) })},
 			{title: "write", width: 8, right: true, drop: 5, cell: of(func(_ *scene, d *fleet.Disk) cell { return cell{rate(d.IO.WriteBytesSec), dim} }), key: number(func(d *fleet.Disk) float64 { return -d.IO.WriteBytesSec.Or(0) })},
 			{title: "await", width: 7, right: true, drop: 6, cell: of(diskAwait), key: number(func(d *fleet.Disk) float64 { return -float64(d.IO.Await.Or(0)) })},
@@ -142,7 +142,7 @@ func disksView() *view {
 	}
 }
 
-// grew sums what the counters of a disk grew by since strata started.
+// grew sums what the counters of a disk grew by since their marks.
 func grew(d *fleet.Disk) (n uint64) {
 	for _, c := range d.Counters {
 		n += c.Grew()

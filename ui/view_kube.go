@@ -85,6 +85,11 @@ func workName(_ *scene, o fleet.Object) cell {
 // yet, what is not well there, or what its own system says.
 func because(c *scene, o fleet.Object) cell {
 	if f, ok := c.cause(o); ok {
+		if n, node := o.(*fleet.Node); node && f.About == n.Ref() {
+			if own := nodeSays(n); own.text != "" {
+				return own // more than that it is not ready, which stands beside it
+			}
+		}
 		return badge(c, f, o.Ref())
 	}
 	for _, r := range under(c, o) {
@@ -100,11 +105,18 @@ func because(c *scene, o fleet.Object) cell {
 			return cell{"last exit " + or(o.LastExit.Reason, "code") + " " + strconv.Itoa(int(o.LastExit.Code)), dim}
 		}
 	case *fleet.Node:
-		if ready, _ := o.Condition("Ready"); ready.Status == "Unknown" {
-			return cell{"no heartbeat", dim}
-		} else if ready.Status == "False" {
-			return cell{ready.Message, dim}
-		}
+		return nodeSays(o)
+	}
+	return cell{}
+}
+
+// nodeSays is why a node is not ready by its own word.
+func nodeSays(n *fleet.Node) cell {
+	switch ready, _ := n.Condition("Ready"); ready.Status {
+	case "Unknown":
+		return cell{"no heartbeat", dim}
+	case "False":
+		return cell{ready.Message, dim}
 	}
 	return cell{}
 }

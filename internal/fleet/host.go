@@ -223,7 +223,7 @@ type Counter struct {
 	Since time.Time `json:"since"` // when that was
 }
 
-// Grew is the change since strata first read the counter.
+// Grew is the change since the counter was first read, or accepted.
 func (c Counter) Grew() uint64 { return c.Value - c.First }
 
 // Disk is a whole disk (/sys/block) or an md array.
