@@ -140,22 +140,23 @@ const remedyObjects = 50
 func remediesOf(m *Model, f *fleet.Finding) (all []remedy) {
 	for _, x := range append([]*fleet.Finding{f}, followers(m.screen.scene.s, f, true)...) {
 		for _, name := range x.Remedies {
-			i := slices.IndexFunc(all, func(o remedy) bool { return o.offer.Name == name })
+			offer, ok := actions.Find(name)
+			if !ok {
+				continue
+			}
+			on := actions.TargetOf(x, offer)
+			i := slices.IndexFunc(all, func(o remedy) bool { return o.offer.Name == name && o.plain == (on.Kind == offer.Kind) })
 			if i < 0 {
-				offer, ok := actions.Find(name)
-				if !ok {
-					continue
-				}
 				i = len(all)
 				taken := func(o remedy) bool { return o.offer.Key == offer.Key }
-				all = append(all, remedy{offer: offer, plain: offer.Kind == x.About.Kind, bare: slices.ContainsFunc(all, taken)})
+				all = append(all, remedy{offer: offer, plain: on.Kind == offer.Kind, bare: slices.ContainsFunc(all, taken)})
 			}
 			switch r := &all[i]; {
-			case slices.Contains(r.refs, x.About):
+			case slices.Contains(r.refs, on):
 			case len(r.refs) >= remedyObjects:
 				r.more++
 			default:
-				r.refs = append(r.refs, x.About)
+				r.refs = append(r.refs, on)
 			}
 		}
 	}
