@@ -170,6 +170,10 @@ func momentsOf(p *fleet.Part) []Moment {
 			}
 		case *fleet.Domain:
 			all.domain(o)
+		case *fleet.Sensor:
+			for i := range o.Turns {
+				all.add(Moment{o.Turns[i].At, o, i})
+			}
 		case *fleet.Disk:
 			all.counters(o, o.Counters)
 		case *fleet.Filesystem:
@@ -261,7 +265,7 @@ func (p *pile) domain(d *fleet.Domain) {
 func (p *pile) counters(o fleet.Object, all []fleet.Counter) {
 	for i := range all {
 		if all[i].Grew() > 0 {
-			p.add(Moment{all[i].Since, o, i})
+			p.add(Moment{cmp.Or(all[i].Grown, all[i].Since), o, i})
 		}
 	}
 }

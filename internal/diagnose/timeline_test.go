@@ -107,6 +107,12 @@ func TestWhatEachKindTells(t *testing.T) {
 	s := linked([]fleet.Part{
 		partOf("checks/a", "checks", &fleet.Check{Source: "checks/a", Endpoint: fleet.Endpoint{Name: "shop"}, State: fleet.CheckDown, Wrong: "timeout", Says: "no answer", Fails: 3, Since: when}),
 		partOf("host/a", "filesystems", &fleet.Filesystem{Source: "host/a", Host: "a", Mount: "/", Counters: []fleet.Counter{{Name: "ext4_errors", Value: 2, Since: when}}}),
+		partOf("host/a", "disks", &fleet.Disk{Source: "host/a", Host: "a", Name: "nvme0n1", Counters: []fleet.Counter{{Name: "thermal_temp1_transitions", First: 99, Value: 102, Since: ago(24 * time.Hour), Grown: when}}}),
+		partOf("host/a", "sensors",
+			&fleet.Sensor{Source: "host/a", Host: "a", Name: "c", Chip: "coretemp", Label: "Package id 0", Max: fleet.Some(84.0), Crit: fleet.Some(100.0), Turns: []fleet.Turn{{At: when, From: 61, To: 92}}},
+			&fleet.Sensor{Source: "host/a", Host: "a", Name: "d", Chip: "nvme", Label: "Composite", Disk: "nvme0n1", Turns: []fleet.Turn{{At: when, From: 46, To: 81}}},
+			&fleet.Sensor{Source: "host/a", Host: "a", Name: "e", Chip: "acpitz", Label: "temp1", Turns: []fleet.Turn{{At: when, From: 25, To: 110}}},
+			&fleet.Sensor{Source: "host/a", Host: "a", Name: "f", Chip: "k10temp", Label: "Tctl", Turns: []fleet.Turn{{At: when, From: 90, To: 86}}}),
 		partOf("host/a", "units", &fleet.Unit{Source: "host/a", Host: "a", Name: "u", Lost: []fleet.LostLimit{{Disk: "sda", Limit: fleet.IOLimit{ReadsSec: fleet.Some(uint64(50))}, At: when}}}),
 		partOf("kube/home", "apps", &fleet.App{Source: "kube/home", Namespace: "argocd", Name: "web", Condition: fleet.AppHealth{Status: "Healthy"}, Operation: fleet.AppOperation{Phase: "Succeeded", Message: "done", Started: ago(time.Hour), Finished: when}}),
 		partOf("libvirt/a", "domains",
@@ -119,6 +125,9 @@ func TestWhatEachKindTells(t *testing.T) {
 		"check shop": "check bad timeout: no answer", "alert f": "alertmanager bad firing: Down it is", "app argocd/web": "argo cd ok Healthy: sync succeeded done",
 		"server " + webOne: "nova bad fault: 500 no host", "domain 1": "qemu log bad qemu abort: assertion", "domain 2": "qemu log ok qemu started",
 		"unit u": "host warn limit lost: riops=50 on sda ended with its scope", "filesystem /": "counters warn errors grew: ext4 errors +2 since then, now 2",
+		"disk nvme0n1": "counters warn throttled for heat: thermal temp1 transitions 102 now, 99 at 2025-07-06 12:00:00Z",
+		"sensor c":     "sensor warn warmer: coretemp Package id 0 from 61 to 92 °C, limit 100", "sensor d": "sensor bad warmer: Composite of nvme0n1 from 46 to 81 °C, usual limit 80",
+		"sensor e": "sensor ok warmer: acpitz temp1 from 25 to 110 °C", "sensor f": "sensor ok cooler: k10temp Tctl from 90 to 86 °C",
 	}
 	for _, m := range new(Timeline).Of(s, Span{}) {
 		about := m.About().String()
