@@ -3,7 +3,6 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
-	"strings"
 	"time"
 
 	"strata/internal/fleet"
@@ -63,19 +62,15 @@ func turnWord(t *fleet.Sensor, turn fleet.Turn) (string, fleet.State) {
 
 // turnSays tells of a change with the first limit that is not passed, or the last one that is.
 func turnSays(t *fleet.Sensor, turn fleet.Turn) string {
-	says := sensorName(t)
-	if t.Disk == "" {
-		says = strings.TrimSpace(t.Chip + " " + says)
-	}
-	says += fmt.Sprintf(" from %.0f to %.0f °C", turn.From, turn.To)
+	says := fmt.Sprintf("from %.0f to %.0f °C", turn.From, turn.To)
 	top, crit, whose := limitsOf(t)
 	if !top.OK || crit.OK && turn.To >= top.V {
 		top = crit
 	}
-	if !top.OK || !turn.Warmer() {
-		return says
+	if top.OK && turn.Warmer() {
+		says += fmt.Sprintf(", %s %.0f", whose, top.V)
 	}
-	return says + fmt.Sprintf(", %s %.0f", whose, top.V)
+	return fmt.Sprintf("%s (%s %s)", says, t.Chip, sensorName(t))
 }
 
 // limitsOf are a sensor's own limits, else the usual ones, with a word for them. A hard disk's usual ones are lower than what is
