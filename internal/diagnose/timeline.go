@@ -128,6 +128,11 @@ func newer(a, b *Moment) int {
 	if c := b.At.Compare(a.At); c != 0 {
 		return c
 	}
+	if x, ok := a.Of.(*fleet.Sensor); ok {
+		if y, ok := b.Of.(*fleet.Sensor); ok { // a room that gets warm turns all that a look finds in it
+			return cmp.Or(fleet.Compare(x, y), cmp.Compare(a.N, b.N))
+		}
+	}
 	if c := cmp.Compare(Depth(a.About().Kind), Depth(b.About().Kind)); c != 0 {
 		return c
 	}
