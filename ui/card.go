@@ -81,6 +81,9 @@ func card(m *Model, f *fleet.Finding) []line {
 		effects = append(effects, line{cells: []cell{{"  " + c.t.glyph(e.Severity.State()) + " ", c.t.state(e.Severity.State())}, {e.Says, plain}}, ref: e.About})
 	}
 	if len(effects) > 0 {
+		if n := len(followers(c.s, f, true)) - len(effects); n > 0 {
+			effects = append(effects, says(dim, "  and what follows from these: "+itoa(n)+" more"))
+		}
 		out = append(append(out, line{}, says(bold, "Explains")), effects...)
 	}
 	if r := c.rules[f.Rule]; r != nil {
