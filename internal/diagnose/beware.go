@@ -33,7 +33,7 @@ func upperBewares() map[string]string {
 		"LNK-10":  "a node that was rebuilt keeps the providerID of its first server for a while",
 		"LNK-11":  "images cloned with their machine-id; nodes of two clusters on one server",
 		"K8S-01":  "a control plane that cannot reach a node which works: Unknown, while the kubelet runs",
-		"K8S-02":  "clocks of node and API server that differ",
+		"K8S-02":  "clocks of node and strata that differ by a minute, until a renewal was watched",
 		"K8S-03":  "the kubelet holds a pressure for five minutes after it ended",
 		"K8S-04":  "pods may tolerate it for longer or not at all; when all nodes of a zone are silent the control plane evicts none",
 		"K8S-05":  "a job that is meant to be tried again",
