@@ -282,6 +282,8 @@ func aroundKind(o fleet.Object) fleet.Kind {
 		return fleet.KindBoot
 	case *fleet.Flavor:
 		return fleet.KindFlavor
+	case *fleet.Server:
+		return fleet.KindServer
 	case *fleet.ComputeService:
 		return fleet.KindCompute
 	case *fleet.Host:

@@ -5,7 +5,7 @@ import "slices"
 // Rules returns all rules. A rule's place in the list means nothing.
 func Rules() []Rule {
 	all := slices.Concat(
-		stopRules(), serverRules(), computeRules(), linkRules(),
+		stopRules(), syncRules(), serverRules(), computeRules(), linkRules(),
 		nodeRules(), podRules(), podStartRules(), volumeRules(),
 		heatRules(), smartRules(), counterRules(), filesystemRules(), memoryRules(), domainRules(), unitRules(), kernelRules(), endpointRules(),
 		bootRules(), waitRules(), overcommitRules(),

@@ -12,6 +12,7 @@ func shorts() map[string]string {
 func upperShorts() map[string]string {
 	return map[string]string{
 		"NOVA-01": "stopped by nova",
+		"NOVA-02": "found off",
 		"NOVA-03": "power disagrees",
 		"NOVA-04": "does not start its guests",
 		"NOVA-05": "silent",
