@@ -132,6 +132,7 @@ func lowerBewares() map[string]string {
 		"TMP-05":       "fans that stand still on purpose while it is cool",
 		"MEM-04":       "a cold start, and programs that map large files",
 		"MEM-08":       "a mode that somebody chose so",
+		"MEM-09":       "KSM that was just turned on has not found its pages yet; a guest may be told to start with less than it may have",
 		"MEM-10":       "huge pages count as used",
 		"IO-01":        "a disk that wakes up; a backup that may take its time",
 		"IO-02":        "disks behind a controller with its own cache",

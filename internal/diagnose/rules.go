@@ -8,7 +8,7 @@ func Rules() []Rule {
 		stopRules(), syncRules(), serverRules(), computeRules(), linkRules(),
 		nodeRules(), podRules(), podStartRules(), volumeRules(),
 		heatRules(), smartRules(), counterRules(), filesystemRules(), memoryRules(), domainRules(), unitRules(), kernelRules(), endpointRules(),
-		bootRules(), waitRules(), overcommitRules(),
+		bootRules(), waitRules(), overcommitRules(), savingRules(),
 		resumeRules(), resizeRules(), restartRules(), hoursRules(), flavorRules(), lossRules(), argoRules(),
 		hardwareRules(), panicRules(), machineRestartRules(), stallRules(), spaceRules(), diskIORules(), deviceRules(),
 		memoryRiskRules(), coolingRules(), smartLogRules(),

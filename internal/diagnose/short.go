@@ -125,6 +125,7 @@ func lowerShorts() map[string]string {
 		"MEM-06":       "overcommitted",
 		"MEM-07":       "partly in swap",
 		"MEM-08":       "refuses memory",
+		"MEM-09":       "stretches its memory",
 		"MEM-10":       "no safety net",
 		"IO-01":        "slow",
 		"IO-02":        "overloaded",
