@@ -64,8 +64,10 @@ type Fold struct {
 	Direct bool
 	// Parts: the cause may be about a disk or filesystem of the host that it is about, or that is one layer below it.
 	Parts bool
-	// Namespace narrows Around to what is in the namespace that an application is deployed to.
-	Namespace bool
+	// App: the cause may be about a pod or claim of the application that it is about.
+	App bool
+	// Named: this one explains an application only that names what it is about, not any of its namespace.
+	Named bool
 	// After: only what began before this one, or up to five minutes after it, explains it.
 	After bool
 	// Within: this one explains only what began no later than that after it. Zero: whenever it began.

@@ -120,7 +120,7 @@ func (e *engine) step(prev, next *fleet.Snapshot, changed []fleet.Change) ([]fle
 		e.judgeAll(linked, c.New, ref)
 		e.neighbours(linked, ref, e.readers[ref.Kind], near)
 		e.folder.moved(ref)
-		if carries(ref.Kind) && !slices.Equal(statesOf(c.Old), statesOf(c.New)) {
+		if carries(ref.Kind) && !slices.Equal(statesOf(c.Old), statesOf(c.New)) || regroups(c.Old, c.New) {
 			e.folder.refold()
 		}
 	}

@@ -189,8 +189,22 @@ func (r random) flavor() fleet.Flavor {
 }
 
 func (r random) app(w *world) fleet.Object {
+	var objects *fleet.AppObjects
+	if r.IntN(3) > 0 {
+		objects = &fleet.AppObjects{HealthUntold: r.yes(), Custom: r.IntN(3) == 0}
+		for _, name := range []string{"s1", "s2"} {
+			if o := (fleet.AppObject{Group: "apps", Kind: "Deployment", Namespace: "d", Name: name, Health: r.one("Degraded", "", "Healthy")}); r.yes() {
+				objects.Owners = append(objects.Owners, o.Key())
+				objects.Off = append(objects.Off, o)
+			}
+		}
+		if r.yes() {
+			objects.Owners = append(objects.Owners, "PersistentVolumeClaim/d/c1")
+		}
+	}
 	return &fleet.App{
-		Source: "kube/p", Namespace: "argocd", Name: r.one("a1", "a2"), Target: fleet.AppTarget{Namespace: r.one("", "d")},
+		Objects: objects,
+		Source:  "kube/p", Namespace: "argocd", Name: r.one("a1", "a2"), Target: fleet.AppTarget{Namespace: r.one("", "d")},
 		Sync:      fleet.AppSync{Status: r.one("Synced", "OutOfSync", "OutOfSync", "Unknown", ""), Auto: r.yes()},
 		Condition: fleet.AppHealth{Status: r.one("Healthy", "Degraded", "Degraded", "Missing", "Progressing", "Progressing", "Unknown", "")},
 		Operation: fleet.AppOperation{Asked: r.IntN(6) == 0, Phase: r.one("", "Failed", "Succeeded"), Finished: r.ago(w, time.Hour)},
@@ -384,7 +398,7 @@ func (r random) pod(w *world) fleet.Object {
 			Reason:  r.one("", "", "CrashLoopBackOff", "ImagePullBackOff", "Unschedulable", "CreateContainerError", "ContainerCreating"),
 			Message: r.one("", "untolerated taint {node.kubernetes.io/unreachable: }", "Insufficient cpu"),
 		},
-		Created: r.ago(w, 10*time.Minute),
+		Created: r.ago(w, 10*time.Minute), Owner: r.one("", "ReplicaSet/s1-5d", "ReplicaSet/s2-5d", "Job/s1"),
 	}
 	if r.IntN(8) == 0 {
 		p.Deleting = r.ago(w, 10*time.Minute)
