@@ -83,9 +83,11 @@ type Reads struct {
 	// rule's own kind has one scope there.
 	Around []fleet.Kind
 	// Far is of those around a host that is one or two links away, such as the one that runs the virtual machine it is about.
-	Far   []fleet.Kind
-	Fails fleet.Kind // whether looking at that kind fails (Snapshot.Failing)
-	Seen  fleet.Kind // when that kind was last seen (Part.At)
+	Far []fleet.Kind
+	// Beside is of objects that stand on the same as the rule's own, by a link that is found out.
+	Beside []fleet.Kind
+	Fails  fleet.Kind // whether looking at that kind fails (Snapshot.Failing)
+	Seen   fleet.Kind // when that kind was last seen (Part.At)
 }
 
 // Diagnose judges everything in next from scratch. Since, holds and what is clearing come from prev's findings, which may

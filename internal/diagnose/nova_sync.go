@@ -15,7 +15,7 @@ func syncRules() []Rule {
 		ID: "NOVA-02", Title: "how nova noticed that a guest was off", Kind: fleet.KindServer, Severity: fleet.Info, Confidence: fleet.Medium,
 		Source: "nova/virt/libvirt/host.py: a guest that stopped is told of 15 s later, in a context of its own; nova/compute/manager.py _sync_power_states: " +
 			"all guests are checked when nova-compute starts and each 600 s (sync_power_state_interval), in one context, so under one request",
-		Reads: Reads{Around: []fleet.Kind{fleet.KindServer}}, Judge: on(howNoticed),
+		Reads: Reads{Beside: []fleet.Kind{fleet.KindServer}}, Judge: on(howNoticed),
 	}}
 }
 
@@ -60,20 +60,21 @@ func howNoticed(s *fleet.Snapshot, v *fleet.Server) Verdict {
 	return verdict
 }
 
-// sameRequest are the other servers of a cloud that nova stopped under one request, by name.
+// sameRequest are the other servers of a hypervisor that nova stopped under one request, by name.
 func sameRequest(s *fleet.Snapshot, v *fleet.Server, request string) (all []*fleet.Server) {
-	p, ok := s.Part(v.Source, fleet.KindServer.Scope())
+	h, ok := below[*fleet.Hypervisor](s, v.Ref(), fleet.KindHypervisor)
 	if !ok || request == "" {
 		return nil
 	}
-	for _, o := range p.Facts {
-		if other, ok := o.(*fleet.Server); ok && other.ID != v.ID && slices.ContainsFunc(other.Actions, func(a fleet.ServerAction) bool {
+	for l := range s.Down(h.Ref()) {
+		other, ok := fleet.Find[*fleet.Server](s, l.From)
+		if ok && other != v && slices.ContainsFunc(other.Actions, func(a fleet.ServerAction) bool {
 			return a.Request == request && a.Action == "stop" && a.ByNova()
 		}) {
 			all = append(all, other)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b *fleet.Server) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b *fleet.Server) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	return all
 }
 
