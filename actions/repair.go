@@ -24,9 +24,21 @@ func (r Repair) Line() string {
 // Repairs plans each remedy of a finding on what it is about, as far as that needs no more to be said.
 func Repairs(s *fleet.Snapshot, f *fleet.Finding) (all []Repair) {
 	for _, name := range f.Remedies {
-		all = append(all, RepairOf(s, name, f.About))
+		on := f.About
+		if offer, ok := Find(name); ok {
+			on = TargetOf(f, offer)
+		}
+		all = append(all, RepairOf(s, name, on))
 	}
 	return all
+}
+
+// TargetOf is the object that an offer repairs a finding on: what it is about, or the part of that which is to blame.
+func TargetOf(f *fleet.Finding, offer Offer) fleet.Ref {
+	if f.On.Kind == offer.Kind {
+		return f.On
+	}
+	return f.About
 }
 
 // RepairOf plans an action by its name on an object, as far as that needs no more to be said.

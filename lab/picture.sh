@@ -1,6 +1,7 @@
 #!/bin/bash
 # Takes the pictures of the documentation: `strata demo` in a terminal on an X server without a screen, once with the
-# cause of the breakdown on it (demo.png), and once with the dialog that asks before anything is done (confirm.png).
+# cause of the breakdown on it (demo.png), then the finding with its evidence and remedies (why.png), the chain through the
+# layers (chain.png), the timeline of a server (timeline.png), and the dialog that asks before anything is done (confirm.png).
 #
 # Usage: picture.sh [FOLDER]      default: docs
 #
@@ -56,6 +57,15 @@ XTERM=$!
 
 see "the demo breaks" demo 240 'k8s-worker-1 .*SHUTOFF' && see "the screen says who stopped it" demo 20 'nova' || exit 1
 take demo.png
-press demo m s
+press demo 5 Enter
+see "the finding has its evidence" demo 5 'Evidence' || exit 1
+take why.png
+press demo Escape Escape 6 x
+see "the chain goes up to the pods" demo 5 'k8s-worker-[12].novalocal' || exit 1
+take chain.png
+press demo Escape Escape 1 t
+see "the timeline has its strip" demo 5 'Timeline of server' || exit 1
+take timeline.png
+press demo Escape Escape 1 m s
 see "the dialog asks" demo 5 'Do it' || exit 1
 take confirm.png

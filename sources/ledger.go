@@ -23,8 +23,11 @@ func (l *Ledger) Count(owner, name string, value uint64, at time.Time) fleet.Cou
 	defer l.mu.Unlock()
 	key := [2]string{owner, name}
 	c, known := l.entries[key]
-	if !known || value < c.Value {
+	switch {
+	case !known || value < c.Value:
 		c = fleet.Counter{Name: name, First: value, Since: at}
+	case value > c.Value:
+		c.Grown = at
 	}
 	c.Value = value
 	l.entries[key] = c

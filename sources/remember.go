@@ -124,7 +124,7 @@ func (m *memory) counted(f fleet.Object, o fleet.Observation, fresh map[string]m
 			if !known {
 				add(fresh, owner, c.Name, mark)
 			}
-			again[i] = fleet.Counter{Name: c.Name, Value: c.Value, First: mark.Value, Since: mark.Since}
+			again[i] = c.From(mark.Value, mark.Since)
 			changed = changed || again[i] != c
 		}
 		return again, changed

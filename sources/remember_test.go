@@ -52,7 +52,7 @@ func TestGrowthWhileNobodyLookedIsTold(t *testing.T) {
 	w := watch(t, notes.Open(path))
 	seen := diskOf("S1", 5, 5, friday)
 	told, c := w.look(seen, friday)
-	if c.Grew() != 3 || !c.Since.Equal(monday) {
+	if c.Grew() != 3 || !c.Since.Equal(monday) || !c.Grown.IsZero() {
 		t.Errorf("told %+v", c)
 	}
 	if seen.Counters[0].First != 5 {
@@ -77,13 +77,14 @@ func TestWhatIsAcceptedElsewhereShowsHere(t *testing.T) {
 	at := time.Unix(1700000000, 0).UTC()
 	w := watch(t, notes.Open(path))
 	d := diskOf("S1", 5, 2, at)
-	if _, c := w.look(d, at); c.Grew() != 3 {
+	d.Counters[0].Grown = at.Add(-time.Minute)
+	if _, c := w.look(d, at); c.Grew() != 3 || !c.Grown.Equal(d.Counters[0].Grown) {
 		t.Fatalf("%+v", c)
 	}
 	if err := notes.Open(path).Set(map[string]map[string]notes.Mark{notes.Owner(d): {"pending": {Value: 5, Since: at.Add(time.Hour)}}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, c := w.look(d, at.Add(2*time.Hour)); c.Grew() != 0 || !c.Since.Equal(at.Add(time.Hour)) {
+	if _, c := w.look(d, at.Add(2*time.Hour)); c.Grew() != 0 || !c.Since.Equal(at.Add(time.Hour)) || !c.Grown.IsZero() {
 		t.Errorf("%+v", c)
 	}
 }

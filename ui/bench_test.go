@@ -66,6 +66,9 @@ func BenchmarkKey(b *testing.B) {
 		script = append(script, "down", "pgdown", "up", "j", "k")
 	}
 	script = append(script, "end", "home", "/", "a", "p", "p", "-", "4", "2", "enter", "d", "esc", "x", "esc", "esc", "space", "U", "y", "esc", "1", "2", "tab", "esc", "esc", ":", "p", "o", "d", "s", "enter", ">", "O", "<")
+	for range 9 { // by each column
+		script = append(script, ">")
+	}
 	var took []time.Duration
 	for b.Loop() {
 		for _, k := range script {

@@ -81,6 +81,9 @@ func card(m *Model, f *fleet.Finding) []line {
 		effects = append(effects, line{cells: []cell{{"  " + c.t.glyph(e.Severity.State()) + " ", c.t.state(e.Severity.State())}, {e.Says, plain}}, ref: e.About})
 	}
 	if len(effects) > 0 {
+		if n := len(followers(c.s, f, true)) - len(effects); n > 0 {
+			effects = append(effects, says(dim, "  and what follows from these: "+itoa(n)+" more"))
+		}
 		out = append(append(out, line{}, says(bold, "Explains")), effects...)
 	}
 	if r := c.rules[f.Rule]; r != nil {
@@ -140,22 +143,23 @@ const remedyObjects = 50
 func remediesOf(m *Model, f *fleet.Finding) (all []remedy) {
 	for _, x := range append([]*fleet.Finding{f}, followers(m.screen.scene.s, f, true)...) {
 		for _, name := range x.Remedies {
-			i := slices.IndexFunc(all, func(o remedy) bool { return o.offer.Name == name })
+			offer, ok := actions.Find(name)
+			if !ok {
+				continue
+			}
+			on := actions.TargetOf(x, offer)
+			i := slices.IndexFunc(all, func(o remedy) bool { return o.offer.Name == name && o.plain == (on.Kind == offer.Kind) })
 			if i < 0 {
-				offer, ok := actions.Find(name)
-				if !ok {
-					continue
-				}
 				i = len(all)
 				taken := func(o remedy) bool { return o.offer.Key == offer.Key }
-				all = append(all, remedy{offer: offer, plain: offer.Kind == x.About.Kind, bare: slices.ContainsFunc(all, taken)})
+				all = append(all, remedy{offer: offer, plain: on.Kind == offer.Kind, bare: slices.ContainsFunc(all, taken)})
 			}
 			switch r := &all[i]; {
-			case slices.Contains(r.refs, x.About):
+			case slices.Contains(r.refs, on):
 			case len(r.refs) >= remedyObjects:
 				r.more++
 			default:
-				r.refs = append(r.refs, x.About)
+				r.refs = append(r.refs, on)
 			}
 		}
 	}

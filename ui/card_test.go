@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"strata/actions"
 	"strata/internal/diagnose"
 	"strata/internal/fleet"
 )
@@ -74,6 +75,22 @@ func TestARemedyForOtherThingsGoesToThem(t *testing.T) {
 	f := &fleet.Finding{Rule: "MEM-03", Remedies: []string{"unit-noswap"}, About: fleet.Ref{Kind: fleet.KindHost, Source: "host/openstack-host", Name: "openstack-host"}}
 	remediesOf(m, f)[0].do(m)
 	wants(t, m, "VMs and cgroups /openstack-host", "pick one, then m w: keep from swapping")
+}
+
+func TestARemedyIsForThePartThatIsToBlame(t *testing.T) {
+	store := loaded(t)
+	m := model(t, store, 120, 40)
+	var unit *fleet.Unit
+	for u := range fleet.All[*fleet.Unit](store.Snapshot(), fleet.KindUnit) {
+		unit = u
+	}
+	f := &fleet.Finding{Rule: "X-03", Remedies: []string{"unit-noswap"}, About: fleet.Ref{Kind: fleet.KindHost, Source: "host/compute", Name: "compute"}, On: unit.Ref()}
+	if r := remediesOf(m, f); len(r) != 1 || !r[0].plain || !slices.Equal(r[0].refs, []fleet.Ref{unit.Ref()}) {
+		t.Errorf("%+v", r)
+	}
+	if r := actions.Repairs(store.Snapshot(), f); len(r) != 1 || r[0].On != unit.Ref() || !slices.Contains(r[0].Command, unit.Name) {
+		t.Errorf("%+v", r)
+	}
 }
 
 func later(o fleet.Observation) fleet.Observation {

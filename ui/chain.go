@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"strata/internal/diagnose"
@@ -24,8 +26,11 @@ func under(c *scene, o fleet.Object) (refs []fleet.Ref) {
 	return refs
 }
 
-// aboveShown is how many of the things on top of an object its chain lists.
-const aboveShown = 12
+// Of what stands on one thing a chain shows at the most so many, and at the most so many in all.
+const (
+	onOneShown = 12
+	onAllShown = 200
+)
 
 // chainPage shows an object through the strata: what it stands on, and what stands on it.
 func chainPage(r fleet.Ref) *pager {
@@ -33,7 +38,7 @@ func chainPage(r fleet.Ref) *pager {
 		pick:  true,
 		about: r,
 		title: func(m *Model) string { return "Chain of " + m.called(r) },
-		lines: func(m *Model, w int) []line {
+		lines: func(m *Model, _ int) []line {
 			c := &m.screen.scene
 			var out []line
 			var sick *fleet.Finding
@@ -46,23 +51,61 @@ func chainPage(r fleet.Ref) *pager {
 				inside = inside || s.Ref == sick.About
 			}
 			if !inside {
-				out = append(out, line{}, says(bold, "The cause lies elsewhere"), link(c, diagnose.Step{Ref: sick.About}, sick))
-			}
-			above := diagnose.Above(c.s, r)
-			if len(above) == 0 {
-				return out
-			}
-			out = append(out, line{}, says(bold, "On top of it: "+itoa(len(above))))
-			for i, l := range above {
-				if i == aboveShown {
-					out = append(out, says(dim, "  "+c.t.or("…", "...")+itoa(len(above)-i)+" more"))
-					break
+				out = append(out, line{}, says(bold, "The cause lies elsewhere"))
+				for _, s := range diagnose.Chain(c.s, sick.About) {
+					out = append(out, link(c, s, sick))
 				}
-				out = append(out, link(c, diagnose.Step{Ref: l.From, Depth: 1, How: l.How, Sure: l.Sure}, sick))
 			}
-			return out
+			return append(out, onTop(c, r, sick)...)
 		},
 	}
+}
+
+// onTop is what stands on an object, layer upon layer: each thing above what it stands on, further in.
+func onTop(c *scene, r fleet.Ref, sick *fleet.Finding) []line {
+	over := diagnose.Over(c.s, r)
+	if len(over) == 0 {
+		return nil
+	}
+	all := 0
+	for _, links := range over {
+		all += len(links)
+	}
+	out := []line{{}, says(bold, "On top of it: "+itoa(all))}
+	var walk func(fleet.Ref, int)
+	walk = func(r fleet.Ref, depth int) {
+		links := worstFirst(c.s, over, over[r])
+		for i, l := range links {
+			if i == onOneShown || len(out) > onAllShown {
+				out = append(out, says(dim, strings.Repeat("  ", depth)+c.t.or("…", "...")+itoa(len(links)-i)+" more"))
+				return
+			}
+			out = append(out, link(c, diagnose.Step{Ref: l.From, Depth: depth, How: l.How, Sure: l.Sure}, sick))
+			walk(l.From, depth+1)
+		}
+	}
+	walk(r, 1)
+	return out
+}
+
+// worstFirst orders what stands on one thing: what others stand on comes first, then the worse, then what is nearer to the users.
+func worstFirst(s *fleet.Snapshot, over map[fleet.Ref][]fleet.Link, links []fleet.Link) []fleet.Link {
+	state := func(l fleet.Link) (state fleet.State) {
+		if o, ok := s.Get(l.From); ok {
+			state = o.Health().State
+		}
+		return state
+	}
+	carries := func(l fleet.Link) int { return min(len(over[l.From]), 1) }
+	slices.SortStableFunc(links, func(a, b fleet.Link) int {
+		return cmp.Or(
+			cmp.Compare(carries(b), carries(a)),
+			cmp.Compare(state(b), state(a)),
+			cmp.Compare(diagnose.Depth(a.From.Kind), diagnose.Depth(b.From.Kind)),
+			a.From.Compare(b.From),
+		)
+	})
+	return links
 }
 
 // link is a line of a chain: the object, its state, what ties it to the one above, what is found about it. The one that the

@@ -14,7 +14,8 @@ import (
 type row struct {
 	obj  fleet.Object
 	num  float64
-	head uint64 // the first bytes of str, which settle most comparisons without looking at it
+	head head
+	rank int32 // place among the rows by their refs, from 1; 0 when not known
 	str  string
 	hay  string // what plain filters look through, lower case; "" when not made yet
 }
@@ -30,6 +31,7 @@ type order struct {
 	kinds   []fleet.Kind
 	key     func(fleet.Object, fleet.State) sortKey // pure
 	reverse bool
+	same    string                               // what all texts that are sorted by begin with, as far as heads leave it out
 	keep    func(*row) bool                      // nil keeps all
 	list    func(*fleet.Snapshot) []fleet.Object // when set, these are the rows, in this order
 	all     []row                                // sorted
@@ -58,18 +60,25 @@ func (o *order) get(i int) *row {
 }
 
 func (o *order) compare(a, b *row) int {
+	if o.reverse {
+		return o.rising(b, a)
+	}
+	return o.rising(a, b)
+}
+
+func (o *order) rising(a, b *row) int {
 	c := cmp.Compare(a.num, b.num)
 	if c == 0 {
-		c = cmp.Compare(a.head, b.head)
+		c = a.head.compare(&b.head)
 	}
 	if c == 0 {
 		c = strings.Compare(a.str, b.str)
 	}
+	if c == 0 && a.rank > 0 && b.rank > 0 {
+		c = cmp.Compare(a.rank, b.rank)
+	}
 	if c == 0 {
 		c = fleet.Compare(a.obj, b.obj)
-	}
-	if o.reverse {
-		return -c
 	}
 	return c
 }
@@ -82,10 +91,7 @@ func (o *order) row(obj fleet.Object, state fleet.State) row {
 
 func (o *order) rekey(r *row, state fleet.State) {
 	k := o.key(r.obj, state)
-	r.num, r.str, r.head = k.num, k.str, 0
-	for i := range min(8, len(k.str)) {
-		r.head |= uint64(k.str[i]) << (56 - 8*i)
-	}
+	r.num, r.str, r.head = k.num, k.str, headOf(k.str, o.same)
 }
 
 // find returns where an object stands among the rows that are kept.
@@ -118,7 +124,7 @@ func (o *order) place(r *row) int {
 
 // rebuild takes all objects of a snapshot anew.
 func (o *order) rebuild(s *fleet.Snapshot) {
-	o.all, o.seen = o.all[:0], s
+	o.all, o.seen, o.same = o.all[:0], s, ""
 	if o.list != nil {
 		for i, obj := range o.listed {
 			r := row{obj: obj, num: float64(i)}
@@ -151,11 +157,17 @@ func (o *order) rebuild(s *fleet.Snapshot) {
 		}
 	}
 	o.bare = len(o.all)
-	o.sort(inOrder)
+	for i := range o.all {
+		if inOrder {
+			o.all[i].rank = int32(i + 1)
+		}
+	}
+	o.sort(false)
 }
 
 // resort sorts by other keys, which do not depend on states.
 func (o *order) resort() {
+	o.same = ""
 	each(len(o.all), func(from, to int) {
 		for i := from; i < to; i++ {
 			o.rekey(&o.all[i], fleet.StateUnknown)
@@ -165,9 +177,10 @@ func (o *order) resort() {
 }
 
 func (o *order) sort(inOrder bool) {
-	if !inOrder || o.list == nil && !o.classify() {
+	switch {
+	case !inOrder:
 		o.sortAll()
-	} else if o.reverse {
+	case o.reverse:
 		slices.Reverse(o.all)
 	}
 	o.sift()
@@ -245,6 +258,9 @@ func (o *order) take(all []fleet.Change) {
 			r = o.row(c.New, c.New.Health().State)
 			if o.hay != nil {
 				r.hay = o.hay(c.New)
+			}
+			if known {
+				r.rank = o.all[from].rank
 			}
 			if known && o.stays(from, &r) {
 				o.replace(from, r)

@@ -1,9 +1,12 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -138,5 +141,54 @@ func indexedFiltersAlike(t *testing.T) {
 		if got, want := names(quick), names(plain); !slices.Equal(got, want) {
 			t.Errorf("/%s keeps %d rows with an index, %d without", f, len(got), len(want))
 		}
+	}
+}
+
+// Many rows are sorted in another way than few are compared: it must come out the same.
+func TestManyRowsSortAsTheyCompare(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(3, 4))
+	nums := []float64{0, math.Copysign(0, -1), 1, -1, 1e9, -1e-9, math.NaN(), math.Inf(1), math.Inf(-1), 1754000000, 1754000001}
+	texts := []string{"", "k8s-", "k8s-worker-1", "k8s-worker-10", "k8s-worker-2.novalocal", "k8s-worker-2.novalocal.example.org", "k8s-worker-2.novalocal.example.com", "k8s-worker-2.noval", "k8s-wörker", "k8s-worker-\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"}
+	for _, some := range [][]string{{""}, texts[1:], texts} {
+		keys := map[string]sortKey{}
+		pods := make(fleet.Facts, 3*few/2)
+		for i := range pods {
+			p := &fleet.Pod{Source: "kube/a", Namespace: "n", Name: fmt.Sprintf("p-%05d", i)}
+			keys[p.Name] = sortKey{nums[r.IntN(len(nums))], some[r.IntN(len(some))]}
+			pods[i] = p
+		}
+		store := fleet.NewStore(nil)
+		key := func(o fleet.Object, _ fleet.State) sortKey { return keys[o.(*fleet.Pod).Name] }
+		o := &order{kinds: []fleet.Kind{fleet.KindPod}, key: key, scratch: new([]row)}
+		o.rebuild(put(t, store, obs("kube/a", "pods/n", pods[100:]...)))
+		check := func(what string) {
+			t.Helper()
+			want := slices.Clone(o.all)
+			slices.SortFunc(want, func(a, b row) int {
+				c := cmp.Or(cmp.Compare(key(a.obj, 0).num, key(b.obj, 0).num), strings.Compare(key(a.obj, 0).str, key(b.obj, 0).str), fleet.Compare(a.obj, b.obj))
+				if o.reverse {
+					return -c
+				}
+				return c
+			})
+			for i := range want {
+				if want[i].obj != o.all[i].obj {
+					t.Fatalf("%s: %v stands at %d in place of %v", what, o.all[i].obj.Ref(), i, want[i].obj.Ref())
+				}
+			}
+		}
+		check("at first")
+		o.follow(put(t, store, obs("kube/a", "pods/n", pods[:len(pods)-50]...)), func(fleet.Object, fleet.Object) {})
+		check("after some came and went")
+		for name := range keys {
+			keys[name] = sortKey{nums[r.IntN(len(nums))], some[r.IntN(len(some))]}
+		}
+		o.resort()
+		check("by other keys")
+		o.turn()
+		check("the other way round")
+		o.resort()
+		check("sorted the other way round")
 	}
 }

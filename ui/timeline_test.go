@@ -17,10 +17,13 @@ import (
 func eventful(t testing.TB) *fleet.Store {
 	store := incident(t)
 	ago := func(d time.Duration) time.Time { return at.Add(-d) }
+	cpu := sensor("openstack-host", "coretemp@0/temp1", "Package id 0", 93, 84, 100)
+	cpu.Turns = []fleet.Turn{{At: ago(11 * time.Minute), Until: ago(10 * time.Minute), From: 61, To: 93}}
 	put(t, store,
 		obs("kube/home", "events/default",
 			&fleet.Event{Source: "kube/home", Namespace: "default", Name: "e1", Reason: "NodeNotReady", Message: "Node is not ready", About: fleet.Ref{Kind: fleet.KindNode, Name: "k8s-worker-1.novalocal"}, Count: 1, First: ago(2 * time.Minute), Last: ago(2 * time.Minute)},
 			&fleet.Event{Source: "kube/home", Namespace: "default", Name: "e2", Reason: "FailedScheduling", Message: "0/3 nodes are available", About: fleet.Ref{Kind: fleet.KindPod, Name: "default/wwwm-spring-be-58589d7bdc-r98zf"}, Count: 9, First: ago(5 * time.Hour), Last: ago(time.Minute)}),
+		obs("host/openstack-host", "sensors", cpu, sensor("openstack-host", "nvme@0/temp1", "Composite", 51, 84, 85)),
 		obs("host/openstack-host", "kernel", &fleet.KernelEvent{
 			Source: "host/openstack-host", Host: "openstack-host", Name: "b1/000000812.100000/io-error", Boot: "b1", At: ago(4 * time.Minute), Last: ago(4 * time.Minute),
 			Class: fleet.ClassIO, Severity: fleet.Serious, Subject: "nvme0n1", Line: "I/O error, dev nvme0n1, sector 8", Count: 1,
@@ -80,6 +83,20 @@ func TestTheTimelineOfARow(t *testing.T) {
 	}
 	press(t, m, "d", "t")
 	wants(t, m, "Timeline of server k8s-worker-2 and its chain", "06-23")
+}
+
+func TestTheTimelineOfAHostHasItsSensors(t *testing.T) {
+	m := model(t, eventful(t), 120, 40)
+	press(t, m, ":")
+	m.typed("hosts")
+	press(t, m, "enter", "t", "/")
+	m.typed("warmer")
+	press(t, m, "enter")
+	wants(t, m, "Timeline of host openstack-host and its chain", "warmer: from 61 to 93 °C, limit 100")
+	press(t, m, "enter")
+	if m.table().view.name != "temps" || fleet.NameOf(m.table().at) != "openstack-host Package id 0" {
+		t.Errorf("enter went to %s on %v", m.table().view.name, m.table().at)
+	}
 }
 
 func TestATimelineIsZoomed(t *testing.T) {

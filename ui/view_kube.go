@@ -198,11 +198,14 @@ func nodeLease(c *scene, n *fleet.Node) cell {
 	if !ok || l.Renewed.IsZero() {
 		return cell{"—", dim}
 	}
-	old := c.now().Sub(l.Renewed)
-	if old > l.Duration && l.Duration > 0 {
-		return cell{span(old), badInk}
+	renewed := l.Renewed
+	if l.Watched {
+		renewed = l.Seen
 	}
-	return cell{coarse(l.Renewed, c.now()), dim}
+	if now := c.now(); !now.Before(l.Late()) {
+		return cell{span(now.Sub(renewed)), badInk}
+	}
+	return cell{coarse(renewed, c.now()), dim}
 }
 
 func eventsView() *view {

@@ -1,14 +1,10 @@
 package cli
 
 import (
-	"context"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"strata/actions"
 	"strata/internal/config"
 	"strata/internal/fake/incident"
 	"strata/internal/fleet"
@@ -18,25 +14,7 @@ import (
 // under its cause, and they come back when the servers are started again.
 func TestTheDemosEndpointsGoDownAndComeBack(t *testing.T) {
 	t.Parallel()
-	dir, err := incident.Folder()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	world, err := incident.Start(ctx, incident.Options{Speed: 10, Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := config.Config{Audit: config.Audit{Path: filepath.Join(dir, "audit.jsonl")}, Poll: config.Poll{Host: time.Second, OpenStack: time.Second, Smart: time.Minute}}
-	a := assemble(placesOf(world, dir), c, everything)
-	h, err := withEnv(nil).hands(a, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	looked := make(chan struct{})
-	go func() { defer close(looked); _ = a.run(ctx) }()
-	t.Cleanup(func() { cancel(); <-looked; h.putDown(); world.Stop(); _ = os.RemoveAll(dir) })
+	d := play(t, incident.Options{Speed: 10}, config.Config{Poll: config.Poll{Host: time.Second, OpenStack: time.Second, Smart: time.Minute}})
 
 	check := func(s *fleet.Snapshot, name string) fleet.Check {
 		k, ok := fleet.Find[*fleet.Check](s, fleet.Ref{Kind: fleet.KindCheck, Source: "checks/openstack-host", Name: name})
@@ -48,19 +26,11 @@ func TestTheDemosEndpointsGoDownAndComeBack(t *testing.T) {
 	all := func(s *fleet.Snapshot, state string) bool {
 		return check(s, "wwwm NodePort").State == state && check(s, "wwwm nginx").State == state && check(s, "wwwm MySQL").State == state
 	}
-	until := func(what string, ok func(*fleet.Snapshot) bool) *fleet.Snapshot {
-		t.Helper()
-		s := a.until(ctx, ok)
-		if !ok(s) {
-			t.Fatalf("never %s", what)
-		}
-		return s
-	}
-	s := until("all up", func(s *fleet.Snapshot) bool { return all(s, fleet.CheckUp) })
+	s := d.until("all up", func(s *fleet.Snapshot) bool { return all(s, fleet.CheckUp) })
 	if k := check(s, "wwwm MySQL"); k.Server != "MySQL 8.0.39" || !k.Latency.OK {
 		t.Errorf("MySQL: %+v", k)
 	}
-	s = until("down, with a cause", func(s *fleet.Snapshot) bool {
+	s = d.until("down, with a cause", func(s *fleet.Snapshot) bool {
 		under := 0
 		for i := range s.Findings {
 			if f := &s.Findings[i]; f.Rule == "NET-01" && f.Shown && f.Under != "" {
@@ -75,7 +45,7 @@ func TestTheDemosEndpointsGoDownAndComeBack(t *testing.T) {
 	if k := check(s, "wwwm MySQL"); k.Wrong != "timeout" {
 		t.Errorf("MySQL: %+v", k)
 	}
-	s = until("the workers are off", func(s *fleet.Snapshot) bool {
+	s = d.until("the workers are off", func(s *fleet.Snapshot) bool {
 		n := 0
 		for v := range fleet.All[*fleet.Server](s, fleet.KindServer) {
 			if strings.HasPrefix(v.Name, "k8s-worker") && v.Run.Status == "SHUTOFF" && v.Run.TaskState == "" {
@@ -84,24 +54,12 @@ func TestTheDemosEndpointsGoDownAndComeBack(t *testing.T) {
 		}
 		return n == 2
 	})
-	start, _ := actions.Find("server-start")
 	for v := range fleet.All[*fleet.Server](s, fleet.KindServer) {
-		if !strings.HasPrefix(v.Name, "k8s-worker") {
-			continue
-		}
-		act, err := start.Make(s, v.Ref(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		approved, err := h.runner.Approve(act.Plan(a.store.Snapshot()), "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := h.runner.Run(ctx, approved, func(actions.Progress) {}); err != nil {
-			t.Fatal(err)
+		if strings.HasPrefix(v.Name, "k8s-worker") {
+			d.actOn("server-start", v.Ref(), nil)
 		}
 	}
-	s = until("all up again", func(s *fleet.Snapshot) bool { return all(s, fleet.CheckUp) })
+	s = d.until("all up again", func(s *fleet.Snapshot) bool { return all(s, fleet.CheckUp) })
 	if k := check(s, "wwwm NodePort"); k.Flaps < 2 || k.Fails != 0 {
 		t.Errorf("after the repair: %+v", k)
 	}

@@ -27,7 +27,7 @@ func keysOf(s *fleet.Snapshot) (keys []string) {
 
 // TestARecordingIsJudgedAsTheWorldWas records the incident, and asks the file why.
 func TestARecordingIsJudgedAsTheWorldWas(t *testing.T) {
-	d := startDemoKube(t, incident.Options{Speed: 20})
+	d := playKube(t, incident.Options{Speed: 20})
 	var file bytes.Buffer
 	to, err := wire.NewRecorder(&file, wire.Hello{Build: "test", Now: time.Now()})
 	if err != nil {

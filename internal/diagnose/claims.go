@@ -70,9 +70,15 @@ func claiming(o fleet.Object) bool {
 }
 
 func claimsOf(o fleet.Object) (c claims) {
+	c.read(o)
+	return c
+}
+
+// read adds what an object claims.
+func (c *claims) read(o fleet.Object) {
 	switch o := o.(type) {
 	case *fleet.Server:
-		serverClaims(&c, o)
+		serverClaims(c, o)
 	case *fleet.ComputeService:
 		if o.Binary == "nova-compute" {
 			c.offer(computeHost, inSource(o.Source, o.Host))
@@ -85,13 +91,13 @@ func claimsOf(o fleet.Object) (c claims) {
 		c.want(fleet.KindHost, 0, key{hostName, strings.ToLower(o.Hostname)}, "name", fleet.Medium)
 		c.want(fleet.KindHost, 1, key{hostShort, short(o.Hostname)}, "short name", fleet.Low)
 	case *fleet.Node:
-		nodeClaims(&c, o)
+		nodeClaims(c, o)
 	case *fleet.Host:
-		hostClaims(&c, o)
+		hostClaims(c, o)
 	case *fleet.Check:
-		checkClaims(&c, o)
+		checkClaims(c, o)
 	case *fleet.Volume:
-		volumeClaims(&c, o)
+		volumeClaims(c, o)
 	case *fleet.Filesystem:
 		c.offer(mountPoint, inSource(strings.ToLower(bareNode(o.Host)), o.Mount))
 	case *fleet.Domain:
@@ -102,7 +108,6 @@ func claimsOf(o fleet.Object) (c claims) {
 		}
 		c.want(fleet.KindHost, 0, key{hostName, strings.ToLower(o.Host)}, "its host", fleet.High)
 	}
-	return c
 }
 
 // volumeClaims are the filesystem that a directory of a node is on, if that node is a machine that is watched: the one
@@ -144,10 +149,11 @@ func serverClaims(c *claims, o *fleet.Server) {
 
 func nodeClaims(c *claims, o *fleet.Node) {
 	const onServer, onHost = fleet.KindServer, fleet.KindHost
+	uuid, machine := hex(o.Identity.SystemUUID), hex(o.Identity.MachineID)
 	c.want(onServer, 0, key{serverID, hex(providerServer(o.Identity.ProviderID))}, "providerID", fleet.High)
-	c.want(onServer, 0, key{serverID, hex(o.Identity.SystemUUID)}, "systemUUID", fleet.High)
-	c.want(onServer, 0, key{serverID, swapped(hex(o.Identity.SystemUUID))}, "systemUUID, bytes swapped", fleet.High)
-	c.want(onServer, 0, key{serverID, hex(o.Identity.MachineID)}, "machineID", fleet.High)
+	c.want(onServer, 0, key{serverID, uuid}, "systemUUID", fleet.High)
+	c.want(onServer, 0, key{serverID, swapped(uuid)}, "systemUUID, bytes swapped", fleet.High)
+	c.want(onServer, 0, key{serverID, machine}, "machineID", fleet.High)
 	for _, a := range o.Addresses {
 		if a.Kind == "InternalIP" || a.Kind == "ExternalIP" {
 			c.offer(nodeAddr, strings.ToLower(a.IP))
@@ -160,13 +166,13 @@ func nodeClaims(c *claims, o *fleet.Node) {
 	c.offer(nodeName, bare)
 	c.want(onServer, 1, key{serverName, bare}, "name", fleet.Low)
 
-	c.want(onHost, 0, key{hostID, hex(o.Identity.SystemUUID)}, "systemUUID", fleet.High)
-	c.want(onHost, 0, key{hostMachine, hex(o.Identity.MachineID)}, "machineID", fleet.High)
+	c.want(onHost, 0, key{hostID, uuid}, "systemUUID", fleet.High)
+	c.want(onHost, 0, key{hostMachine, machine}, "machineID", fleet.High)
 	c.want(onHost, 1, key{hostName, name}, "name", fleet.Low)
 	if bare != name {
 		c.want(onHost, 1, key{hostName, bare}, "name", fleet.Low)
 	}
-	c.want(fleet.KindDomain, 0, key{domainID, hex(o.Identity.SystemUUID)}, "systemUUID", fleet.High)
+	c.want(fleet.KindDomain, 0, key{domainID, uuid}, "systemUUID", fleet.High)
 }
 
 func hostClaims(c *claims, o *fleet.Host) {
@@ -217,14 +223,37 @@ func providerServer(providerID string) string {
 	return rest[strings.LastIndexByte(rest, '/')+1:]
 }
 
-// hex returns the 32 hex digits of a UUID in lower case, "" for anything else and for the ones that mean nothing.
+// hex returns the 32 hex digits of a UUID in lower case, "" for anything else and for the ones that mean nothing. It runs
+// a few times for each node and server.
 func hex(uuid string) string {
-	digits := strings.ToLower(strings.ReplaceAll(strings.TrimSpace(uuid), "-", ""))
-	if len(digits) != 32 || strings.Trim(digits, "0123456789abcdef") != "" ||
-		strings.Trim(digits, "0") == "" || strings.Trim(digits, "f") == "" {
+	var digits [32]byte
+	n, zeros, effs := 0, 0, 0
+	for _, c := range []byte(strings.TrimSpace(uuid)) {
+		switch {
+		case c == '-':
+			continue
+		case 'A' <= c && c <= 'F':
+			c += 'a' - 'A'
+		case '0' <= c && c <= '9', 'a' <= c && c <= 'f':
+		default:
+			return ""
+		}
+		if n == len(digits) {
+			return ""
+		}
+		switch c {
+		case '0':
+			zeros++
+		case 'f':
+			effs++
+		}
+		digits[n] = c
+		n++
+	}
+	if n < len(digits) || zeros == n || effs == n {
 		return ""
 	}
-	return digits
+	return string(digits[:])
 }
 
 // swapped returns a UUID's digits with its first three fields in the other byte order, as older firmware tables tell it.

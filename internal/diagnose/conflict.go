@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,20 +24,22 @@ func linkEvidence(o fleet.Object, l fleet.Link, other string) fleet.Evidence {
 }
 
 func nodeConflict(s *fleet.Snapshot, n *fleet.Node) Verdict {
-	verdict := Verdict{State: OK}
-	var claims []string
+	var servers []fleet.Link
 	for l := range s.Up(n.Ref()) {
-		if l.To.Kind != fleet.KindServer {
-			continue
+		if l.To.Kind == fleet.KindServer {
+			servers = append(servers, l)
 		}
+	}
+	if len(servers) < 2 {
+		return Verdict{State: OK}
+	}
+	verdict := Verdict{State: Bad}
+	var claims []string
+	for _, l := range servers {
 		verdict.Because = append(verdict.Because, linkEvidence(n, l, l.To.Name))
 		claims = append(claims, l.How+" says "+serverCalled(s, l.To))
 		verdict.Confidence = l.Sure // the weakest comes last
 	}
-	if len(claims) < 2 {
-		return Verdict{State: OK}
-	}
-	verdict.State = Bad
 	verdict.Says = fmt.Sprintf("which server is %s? %s; the first is taken", n.Name, strings.Join(claims, ", "))
 	return verdict
 }
@@ -50,26 +53,26 @@ func serverCalled(s *fleet.Snapshot, r fleet.Ref) string {
 }
 
 func serverShared(s *fleet.Snapshot, v *fleet.Server) Verdict {
-	verdict := Verdict{State: OK, Confidence: fleet.High}
-	var nodes []string
-	clusters := map[string]int{}
+	var nodes []fleet.Link
+	shared := false
 	for l := range s.Down(v.Ref()) {
 		if l.From.Kind != fleet.KindNode {
 			continue
 		}
-		clusters[l.From.Source]++
-		nodes = append(nodes, l.From.Name)
-		verdict.Because = append(verdict.Because, linkEvidence(v, l, v.Name))
-		verdict.Confidence = min(verdict.Confidence, l.Sure)
+		// One cluster seen twice under two names is no conflict.
+		shared = shared || slices.ContainsFunc(nodes, func(o fleet.Link) bool { return o.From.Source == l.From.Source })
+		nodes = append(nodes, l)
 	}
-	for _, n := range clusters { // one cluster seen twice under two names is no conflict
-		if n > 1 {
-			verdict.State = Bad
-		}
-	}
-	if verdict.State == OK {
+	if !shared {
 		return Verdict{State: OK}
 	}
-	verdict.Says = fmt.Sprintf("%s is claimed by %s: a machine that was cloned with its identity?", v.Name, names(nodes))
+	verdict := Verdict{State: Bad, Confidence: fleet.High}
+	var claim []string
+	for _, l := range nodes {
+		verdict.Because = append(verdict.Because, linkEvidence(v, l, v.Name))
+		verdict.Confidence = min(verdict.Confidence, l.Sure)
+		claim = append(claim, l.From.Name)
+	}
+	verdict.Says = fmt.Sprintf("%s is claimed by %s: a machine that was cloned with its identity?", v.Name, names(claim))
 	return verdict
 }

@@ -3,7 +3,6 @@ package diagnose
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"strata/internal/fleet"
@@ -36,27 +35,32 @@ func ofCPU(t *fleet.Sensor) bool {
 
 // wholeCPU reports whether a CPU sensor is that of the package, not of a core.
 func wholeCPU(t *fleet.Sensor) bool {
-	return ofCPU(t) && !strings.HasPrefix(t.Label, "Core ") && !strings.HasPrefix(t.Label, "Tccd")
+	return ofCPU(t) && !t.Spot()
 }
 
-// usualLimits are those of the sort of thing that a sensor is in; false where there is no such thing.
-func usualLimits(s *fleet.Snapshot, t *fleet.Sensor) (warn, crit float64, ok bool) {
+// usualLimits are those of the sort of thing that a sensor is in; false where there is no such thing. spins says that it is in a
+// hard disk.
+func usualLimits(t *fleet.Sensor, spins bool) (warn, crit float64, ok bool) {
 	switch {
 	case ofCPU(t):
 		return 85, 95, true
 	case t.Chip == "nvme":
-		return 70, 80, t.Label == "" || t.Label == "Composite" // its other sensors may run much hotter
+		return 70, 80, !t.Spot() // its other sensors may run much hotter
+	case t.Chip == "drivetemp" && spins:
+		return 50, 60, true
 	case t.Chip == "drivetemp":
-		if d, known := fleet.Find[*fleet.Disk](s, fleet.OfHost(fleet.KindDisk, t.Source, t.Host, t.Disk)); known && d.Rotational.Or(false) {
-			return 50, 60, true
-		}
 		return 65, 75, true
 	}
 	return 0, 0, false
 }
 
 func usuallyHot(s *fleet.Snapshot, t *fleet.Sensor) Verdict {
-	warn, crit, ok := usualLimits(s, t)
+	spins := false
+	if t.Chip == "drivetemp" {
+		d, known := fleet.Find[*fleet.Disk](s, fleet.OfHost(fleet.KindDisk, t.Source, t.Host, t.Disk))
+		spins = known && d.Rotational.Or(false)
+	}
+	warn, crit, ok := usualLimits(t, spins)
 	switch {
 	case t.Fan != nil || !ok || t.Max.OK || t.Crit.OK:
 		return Verdict{State: OK} // TMP-01 judges it by its own

@@ -125,7 +125,32 @@ func grown(watch ...counted) func(*fleet.Snapshot, fleet.Object) Verdict {
 }
 
 func counterEvidence(o fleet.Object, s *fleet.Snapshot, c fleet.Counter) fleet.Evidence {
-	return because(o, c.Since, "counter "+c.Name, "%d, was %d at %s", c.Value, c.First, clock(s, c.Since))
+	if c.Grown.IsZero() {
+		return because(o, c.Since, "counter "+c.Name, "%d, was %d at %s", c.Value, c.First, clock(s, c.Since))
+	}
+	return because(o, c.Grown, "counter "+c.Name, "%d, was %d at %s; seen to grow last at %s", c.Value, c.First, clock(s, c.Since), clock(s, c.Grown))
+}
+
+// counterWord says in a word or two what it means that a counter grew.
+func counterWord(name string) string {
+	switch name {
+	case "thermal_temp1_transitions", "thermal_temp2_transitions":
+		return "throttled for heat"
+	case "warning_temp_time", "critical_comp_time":
+		return "too hot"
+	case "unsafe_shutdowns":
+		return "lost power"
+	}
+	return "errors grew"
+}
+
+// counterSays tells of a counter that grew: at the time that it names where it was not seen when.
+func counterSays(c fleet.Counter) string {
+	name := strings.ReplaceAll(c.Name, "_", " ")
+	if c.Grown.IsZero() {
+		return fmt.Sprintf("%s +%d since then, now %d", name, c.Grew(), c.Value)
+	}
+	return fmt.Sprintf("%s %d now, %d at %s", name, c.Value, c.First, c.Since.UTC().Format("2006-01-02 15:04:05Z"))
 }
 
 func damaged(s *fleet.Snapshot, d *fleet.Disk) Verdict {

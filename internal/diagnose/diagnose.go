@@ -31,7 +31,7 @@ type Verdict struct {
 	Missing    []string         // what could not be seen, and the command that would show it
 	Since      time.Time        // when it began as the evidence tells; zero: when it was first judged bad
 	Now        bool             // show it at once, whatever the rule's hold
-	On         fleet.Ref        // a part of the object that it is about, if one is: causes are looked for there too
+	On         fleet.Ref        // a part of the object, or of what it runs on, that it is about: causes are looked for there too
 	Again      time.Time        // when the verdict may differ although nothing changed; zero: never
 }
 

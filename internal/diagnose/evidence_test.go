@@ -24,6 +24,7 @@ func TestEvidenceNamesTheLayer(t *testing.T) {
 		{"layers", 1, "KRN-HUNG", "limited", []string{"tells of no disk error"}, ""},
 		{"layers", 3, "KRN-HUNG", "limited", nil, "tells of no disk error"},
 		{"layers", 1, "X-03", "compute", []string{"kvm_async_pf_task_wait_schedule", "swap 4.4 GiB of 7.8 GiB used", "2.0 GiB of 8.0 GiB in swap", "tells of no disk error"}, "at fault"},
+		{"disk", 1, "SMT-02", "sdb", []string{"3, was 1 at 15:00:00Z; seen to grow last at 15:40:00Z", "9, was 8 at 15:10:00Z"}, ""},
 		{"smartlog", 1, "SMT-04", "nvme0n1", []string{"status 0x4004 in the queue of admin commands, invalid field in command", "harmless"}, ""},
 		{"smartlog", 1, "SMT-04", "nvme3n1", []string{"LBA out of range"}, "harmless"},
 		{"smartlog", 1, "SMT-05", "nvme1n1", []string{"status 0xc502 in queue 3, unrecovered read error"}, ""},

@@ -45,6 +45,44 @@ func tooHot(_ *fleet.Snapshot, t *fleet.Sensor) Verdict {
 	return verdict
 }
 
+// turnWord says how a temperature changed, and how bad where it went is: by the sensor's own limits, else by the usual ones.
+func turnWord(t *fleet.Sensor, turn fleet.Turn) (string, fleet.State) {
+	if !turn.Warmer() {
+		return "cooler", fleet.StateOK
+	}
+	top, crit, _ := limitsOf(t)
+	switch {
+	case crit.OK && turn.To >= crit.V:
+		return "warmer", fleet.StateBad
+	case top.OK && turn.To >= top.V:
+		return "warmer", fleet.StateWarn
+	}
+	return "warmer", fleet.StateOK
+}
+
+// turnSays tells of a change with the first limit that is not passed, or the last one that is.
+func turnSays(t *fleet.Sensor, turn fleet.Turn) string {
+	says := fmt.Sprintf("from %.0f to %.0f °C", turn.From, turn.To)
+	top, crit, whose := limitsOf(t)
+	if !top.OK || crit.OK && turn.To >= top.V {
+		top = crit
+	}
+	if top.OK && turn.Warmer() {
+		says += fmt.Sprintf(", %s %.0f", whose, top.V)
+	}
+	return fmt.Sprintf("%s (%s %s)", says, t.Chip, sensorName(t))
+}
+
+// limitsOf are a sensor's own limits, else the usual ones, with a word for them. A hard disk's usual ones are lower than what is
+// taken here for each disk; TMP-02 knows which it is.
+func limitsOf(t *fleet.Sensor) (top, crit fleet.Opt[float64], word string) {
+	if t.Max.OK || t.Crit.OK {
+		return t.Max, t.Crit, "limit"
+	}
+	warn, worst, ok := usualLimits(t, false)
+	return fleet.Opt[float64]{V: warn, OK: ok}, fleet.Opt[float64]{V: worst, OK: ok}, "usual limit"
+}
+
 // sensorName is what people call a sensor.
 func sensorName(t *fleet.Sensor) string {
 	name := cmp.Or(t.Label, t.Name)

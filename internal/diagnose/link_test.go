@@ -134,23 +134,32 @@ func TestChainDownAndUpAgain(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	for below, want := range map[fleet.Ref][]string{
-		{Kind: fleet.KindNode, Source: "kube/p", Name: "w1"}:                                   {"lease w1", "pod d/be"},
-		{Kind: fleet.KindHost, Source: "host/compute", Name: "compute"}:                        {"compute nova-compute@compute", "disk vda", "filesystem /", "filesystem /home", "hypervisor compute.lan", "sensor t", "swap /dev/dm-1", "unit vm.scope"},
-		{Kind: fleet.KindDisk, Source: "host/compute", Name: "vda"}:                            {"filesystem /", "filesystem /home", "swap /dev/dm-1", "unit vm.scope"},
-		{Kind: fleet.KindHypervisor, Source: "os/a", Name: "compute.lan"}:                      {"server 6c59b812-2d8d-4da5-92d6-6bbe527926d6"},
-		{Kind: fleet.KindPod, Source: "kube/p", Name: "d/be"}:                                  {"event d/e1"},
-		{Kind: fleet.KindServer, Source: "os/a", Name: "6c59b812-2d8d-4da5-92d6-6bbe527926d6"}: {"node w1"},
+	for below, want := range map[fleet.Ref]string{
+		{Kind: fleet.KindNode, Source: "kube/p", Name: "w1"}:              "lease w1, pod d/be",
+		{Kind: fleet.KindDisk, Source: "host/compute", Name: "vda"}:       "filesystem /, filesystem /home, swap /dev/dm-1, unit vm.scope",
+		{Kind: fleet.KindPod, Source: "kube/p", Name: "d/be"}:             "event d/e1",
+		{Kind: fleet.KindHypervisor, Source: "os/a", Name: "compute.lan"}: "server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 (node w1 (pod d/be))",
+		{Kind: fleet.KindHost, Source: "host/compute", Name: "compute"}:   "compute nova-compute@compute, disk vda (filesystem /, filesystem /home, swap /dev/dm-1, unit vm.scope), hypervisor compute.lan (server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 (node w1 (pod d/be))), sensor t",
+		{Kind: fleet.KindSensor, Source: "host/compute", Name: "t"}:       "",
 	} {
-		var got []string
-		for _, l := range diagnose.Above(w.last, below) {
-			got = append(got, l.From.String())
-		}
-		slices.Sort(got)
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("above %s: %s", below, diff)
+		if diff := cmp.Diff(want, over(diagnose.Over(w.last, below), below)); diff != "" {
+			t.Errorf("over %s: %s", below, diff)
 		}
 	}
+}
+
+// over writes what stands on an object, with what stands on that in brackets.
+func over(all map[fleet.Ref][]fleet.Link, r fleet.Ref) string {
+	var names []string
+	for _, l := range all[r] {
+		name := l.From.String()
+		if on := over(all, l.From); on != "" {
+			name += " (" + on + ")"
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
 }
 
 func TestChainOfACircleEnds(t *testing.T) {
@@ -204,12 +213,13 @@ func TestTheChainGoesThroughTwoLayersOfVirtualMachines(t *testing.T) {
 	if diff := cmp.Diff(want, strings.Join(got, "\n")); diff != "" {
 		t.Error(diff)
 	}
-	got = nil
-	for _, l := range diagnose.Above(w.last, fleet.Ref{Kind: fleet.KindDisk, Source: "host/metal", Name: "nvme0n1"}) {
-		got = append(got, l.From.String())
-	}
-	if !slices.Equal(got, []string{"domain " + computeID}) {
-		t.Errorf("on the disk stands %q", got)
+	for on, want := range map[fleet.Ref]string{
+		{Kind: fleet.KindDisk, Source: "host/metal", Name: "nvme0n1"}: "domain " + computeID + " (host compute (disk vda, domain " + serverID + " (server " + serverID + " (node w1 (pod d/be)))))",
+		{Kind: fleet.KindHost, Source: "host/metal", Name: "metal"}:   "disk nvme0n1, domain " + computeID + " (host compute (disk vda, domain " + serverID + " (server " + serverID + " (node w1 (pod d/be)))))",
+	} {
+		if diff := cmp.Diff(want, over(diagnose.Over(w.last, on), on)); diff != "" {
+			t.Errorf("over %s: %s", on, diff)
+		}
 	}
 	// Without UUIDs the names tell, less surely; a physical host of a domain's name is not that domain.
 	for i, line := range lines {

@@ -21,7 +21,8 @@ type linker struct {
 	stale   map[fleet.Ref]struct{} // whose links may differ
 	links   map[fleet.Ref][]fleet.Link
 	flat    []fleet.Link
-	changed bool // links differ from flat
+	changed bool        // links differ from flat
+	room    []fleet.Ref // see carve
 }
 
 func linkerOf(s *fleet.Snapshot) *linker {
@@ -31,19 +32,37 @@ func linkerOf(s *fleet.Snapshot) *linker {
 	}
 	l := &linker{
 		known: make(map[fleet.Ref]claims, n), offered: make(map[key][]fleet.Ref, 3*n),
-		stale: make(map[fleet.Ref]struct{}, n), links: make(map[fleet.Ref][]fleet.Link, n),
+		stale: map[fleet.Ref]struct{}{}, links: make(map[fleet.Ref][]fleet.Link, n), changed: true,
 	}
+	var c, room claims
 	for _, kind := range linkedKinds() {
 		for o := range s.Each(kind) {
-			ref, c := o.Ref(), claimsOf(o)
-			l.known[ref], l.stale[ref] = c, struct{}{}
+			ref := o.Ref()
+			c.offers, c.wants = c.offers[:0], c.wants[:0]
+			c.read(o)
+			l.known[ref] = claims{carve(&room.offers, c.offers), carve(&room.wants, c.wants)}
 			for _, k := range c.offers {
 				l.put(l.offered, k, ref)
 			}
 		}
 	}
-	l.relink()
+	var found, links []fleet.Link
+	for ref, c := range l.known {
+		if found = l.find(ref, c.wants, found[:0]); len(found) > 0 {
+			l.links[ref] = carve(&links, found)
+		}
+	}
 	return l
+}
+
+// carve copies a few things into a room for many, so that not each has memory of its own.
+func carve[T any](room *[]T, some []T) []T {
+	at := len(*room)
+	if at+len(some) > cap(*room) {
+		*room, at = make([]T, 0, max(1024, len(some))), 0
+	}
+	*room = append(*room, some...)
+	return slices.Clip((*room)[at:])
 }
 
 // watch notes who looks for which key. It is put off until somebody asks: identities hardly ever change.
@@ -109,6 +128,10 @@ func (l *linker) spoil(k key) {
 
 func (l *linker) put(m map[key][]fleet.Ref, k key, ref fleet.Ref) {
 	refs := m[k]
+	if len(refs) == 0 {
+		m[k] = carve(&l.room, []fleet.Ref{ref})
+		return
+	}
 	if at, found := slices.BinarySearchFunc(refs, ref, fleet.Ref.Compare); !found {
 		m[k] = slices.Insert(refs, at, ref)
 	}
@@ -130,7 +153,7 @@ func (l *linker) drop(m map[key][]fleet.Ref, k key, ref fleet.Ref) {
 func (l *linker) relink() map[fleet.Ref]struct{} {
 	touched := map[fleet.Ref]struct{}{}
 	for ref := range l.stale {
-		before, now := l.links[ref], l.find(ref)
+		before, now := l.links[ref], l.find(ref, l.known[ref].wants, nil)
 		if slices.Equal(before, now) {
 			continue
 		}
@@ -170,10 +193,9 @@ func (l *linker) all(before []fleet.Link) []fleet.Link {
 	return flat
 }
 
-// find returns the links of one object. For each kind of thing it looks for, the first tier with a match counts.
-func (l *linker) find(ref fleet.Ref) []fleet.Link {
-	var found []fleet.Link
-	wants := l.known[ref].wants
+// find adds the links of one object to found, which is empty. For each kind of thing it looks for, the first tier with a
+// match counts.
+func (l *linker) find(ref fleet.Ref, wants []want, found []fleet.Link) []fleet.Link {
 	for i := 0; i < len(wants); {
 		slot, tier, any := wants[i].slot, wants[i].tier, false
 		for ; i < len(wants) && wants[i].slot == slot && (wants[i].tier == tier || !any); i++ {

@@ -50,6 +50,8 @@ func (m *Moment) tag() string {
 		return o.Counters[m.N].Name
 	case *fleet.Filesystem:
 		return o.Counters[m.N].Name
+	case *fleet.Sensor:
+		return o.Turns[m.N].At.Format(time.RFC3339)
 	case *fleet.Node:
 		return o.Conditions[m.N].Type
 	case *fleet.Unit:
@@ -120,8 +122,12 @@ func (m *Moment) word() (string, fleet.State) {
 			return "qemu started", fleet.StateOK
 		}
 		return "qemu " + o.Log.Lines[m.N].Class, qemuState(o.Log.Lines[m.N])
-	case *fleet.Disk, *fleet.Filesystem:
-		return "errors grew", fleet.StateWarn
+	case *fleet.Disk:
+		return counterWord(o.Counters[m.N].Name), fleet.StateWarn
+	case *fleet.Filesystem:
+		return counterWord(o.Counters[m.N].Name), fleet.StateWarn
+	case *fleet.Sensor:
+		return turnWord(o, o.Turns[m.N])
 	case *fleet.Finding:
 		if m.N == ended {
 			return "over", fleet.StateOK
@@ -210,6 +216,8 @@ func (m *Moment) more() string {
 		return counterSays(o.Counters[m.N])
 	case *fleet.Filesystem:
 		return counterSays(o.Counters[m.N])
+	case *fleet.Sensor:
+		return turnSays(o, o.Turns[m.N])
 	case *fleet.Finding:
 		return o.Says
 	case *fleet.Deed:
@@ -248,10 +256,6 @@ func eventSays(e *fleet.Event, n int) string {
 	return e.Message
 }
 
-func counterSays(c fleet.Counter) string {
-	return fmt.Sprintf("%s +%d since then, now %d", strings.ReplaceAll(c.Name, "_", " "), c.Grew(), c.Value)
-}
-
 // From is the system that it was read from.
 func (m *Moment) From() string {
 	switch m.Of.(type) {
@@ -269,6 +273,8 @@ func (m *Moment) From() string {
 		return "qemu log"
 	case *fleet.Disk, *fleet.Filesystem:
 		return "counters"
+	case *fleet.Sensor:
+		return "sensor"
 	case *fleet.Finding:
 		return "finding"
 	case *fleet.Deed:

@@ -77,18 +77,19 @@ func leaseLate(s *fleet.Snapshot, n *fleet.Node) Verdict {
 		// Old leases look late although it is strata that does not see them.
 		return Verdict{State: CannotTell, Missing: []string{"its lease, which cannot be read now: " + show}}
 	}
-	limit := lease.Duration
-	if limit <= 0 {
-		limit = 40 * time.Second
-	}
-	late, dead := lease.Renewed.Add(limit), lease.Renewed.Add(limit+10*time.Second)
+	limit, late := lease.Good(), lease.Late()
+	dead := late.Add(10 * time.Second)
 	if s.At.Before(late) {
-		return Verdict{State: OK, Again: late}
+		return leaseClock(n, lease, late)
+	}
+	since := lease.Renewed
+	if lease.Watched {
+		since = lease.Seen
 	}
 	verdict := Verdict{
-		State: Bad, Since: lease.Renewed, Severity: fleet.Warn, Again: dead,
-		Says:    fmt.Sprintf("%s has not renewed its lease since %s", n.Name, clock(s, lease.Renewed)),
-		Because: []fleet.Evidence{because(lease, lease.Renewed, "lease spec.renewTime", "%s, duration %s", lease.Renewed.UTC().Format(time.RFC3339), limit)},
+		State: Bad, Since: since, Severity: fleet.Warn, Again: dead,
+		Says:    fmt.Sprintf("%s has not renewed its lease since %s", n.Name, clock(s, since)),
+		Because: []fleet.Evidence{leaseEvidence(lease)},
 	}
 	if s.At.Before(dead) {
 		return verdict
@@ -107,6 +108,32 @@ func leaseLate(s *fleet.Snapshot, n *fleet.Node) Verdict {
 		verdict.Missing = []string{"the API server's clock: kubectl get --raw /readyz -v=8 shows its Date header"}
 	}
 	return verdict
+}
+
+func leaseEvidence(l *fleet.Lease) fleet.Evidence {
+	says := fmt.Sprintf("%s, duration %s", l.Renewed.UTC().Format(time.RFC3339), l.Good())
+	if l.Watched {
+		says += ", seen at " + l.Seen.UTC().Format(time.RFC3339)
+	}
+	return because(l, l.Renewed, "lease spec.renewTime", "%s", says)
+}
+
+// leaseClock is the verdict on a lease in time: well, unless it is dated so that the clocks must differ.
+func leaseClock(n *fleet.Node, l *fleet.Lease, late time.Time) Verdict {
+	ahead, known := l.Skew()
+	way := "ahead of"
+	if ahead < 0 {
+		ahead, way = -ahead, "behind"
+	}
+	if !known || ahead <= l.Good() {
+		return Verdict{State: OK, Again: late}
+	}
+	return Verdict{
+		State: Bad, Severity: fleet.Info, Confidence: fleet.Medium, Again: late,
+		Says:    fmt.Sprintf("%s renews its lease in time, and the clock it does so by is more than %s %s this machine's: one of the two is wrong", n.Name, l.Good(), way),
+		Because: []fleet.Evidence{leaseEvidence(l)},
+		Missing: []string{"which of the two: timedatectl on " + n.Name + " and here"},
+	}
 }
 
 func nodePressure(s *fleet.Snapshot, n *fleet.Node) Verdict {

@@ -142,7 +142,7 @@ func (r random) object(w *world) fleet.Object {
 	case 4, 5:
 		return r.node(w)
 	case 6:
-		return &fleet.Lease{Source: "kube/" + r.one("p", "q"), Node: r.one("w1.novalocal", "w2", "w3"), Renewed: r.ago(w, 2*time.Minute), Duration: 40 * time.Second}
+		return &fleet.Lease{Source: "kube/" + r.one("p", "q"), Node: r.one("w1.novalocal", "w2", "w3"), Renewed: r.ago(w, 2*time.Minute), Duration: 40 * time.Second, Seen: r.ago(w, time.Minute), Watched: r.IntN(3) > 0}
 	case 7, 8:
 		return r.pod(w)
 	case 9:

@@ -58,7 +58,7 @@ func powerSplit(_ *fleet.Snapshot, v *fleet.Server) Verdict {
 	if v.Run.TaskState != "" {
 		return Verdict{State: Lingering}
 	}
-	verdict := Verdict{State: Bad, Because: []fleet.Evidence{statusEvidence(v)}}
+	verdict := Verdict{State: Bad}
 	switch p := v.Run.Power.V; {
 	case v.Run.VMState == "active" && p == fleet.PowerNoState:
 		verdict.Says = v.Name + " is ACTIVE for nova, but its hypervisor has no such guest"
@@ -69,6 +69,7 @@ func powerSplit(_ *fleet.Snapshot, v *fleet.Server) Verdict {
 	default:
 		return Verdict{State: OK}
 	}
+	verdict.Because = []fleet.Evidence{statusEvidence(v)}
 	verdict.Missing = []string{"whether nova-compute still synchronises: its log on " + cmp.Or(v.Place.Host, "its hypervisor") +
 		"; virsh domstate " + cmp.Or(v.Place.InstanceName, "DOMAIN")}
 	return verdict

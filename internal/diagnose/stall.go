@@ -17,9 +17,10 @@ func stallRules() []Rule {
 	return []Rule{{
 		ID: "X-03", Title: "virtual machine waits for the swap of its host", Kind: fleet.KindHost, Severity: fleet.Serious, Confidence: fleet.Medium,
 		Source:   "arch/x86/kernel/kvm.c: a task in kvm_async_pf_task_wait waits for a page that the host below has swapped out; that host's swap beside it",
-		Explains: []string{"KRN-HUNG-APF", "KRN-LOCK", "KRN-APF", "IO-04"}, // the remedies are those of MEM-03: they are for the host below
-		Clear:    5 * time.Minute,                                          // swap moves in gusts
+		Explains: []string{"KRN-HUNG-APF", "KRN-LOCK", "KRN-APF", "IO-04"},
+		Clear:    5 * time.Minute, // swap moves in gusts
 		Reads:    reads(fleet.KindHost, fleet.KindKernel, fleet.KindKernelLog), Judge: on(wrongLayer),
+		Remedies: []string{"unit-noswap"}, // what the whole host below can do is with MEM-03
 	}, {
 		ID: "X-04", Title: "tasks hang for a disk that fails", Kind: fleet.KindHost, Severity: fleet.Serious,
 		Source:   "hung tasks, and errors or waits of half a second on the disk below them in the same half hour, of this host or of the one below; a log that covers it and has none rules it out",
@@ -122,6 +123,9 @@ func wrongLayer(s *fleet.Snapshot, h *fleet.Host) Verdict {
 		})
 	}
 	v.Severity, v.Again = fleet.Serious, again
+	if unit := d.Process.Unit; unit != "" {
+		v.On = fleet.Ref{Kind: fleet.KindUnit, Source: metal.Source, Name: unit}
+	}
 	if sure {
 		v.Confidence = fleet.High
 	}

@@ -168,6 +168,11 @@ func (s *story) say(line string) error {
 		return nil
 	case "restart":
 		s.derive, s.last = diagnose.Derive(diagnose.Rules()), fleet.NewSnapshot(s.last.Seq, time.Time{}, nil, nil, nil)
+		for r := range s.objects {
+			if r.Kind == fleet.KindLease {
+				change(s, r, func(l *fleet.Lease) { l.Seen, l.Watched = s.now, false })
+			}
+		}
 		return nil
 	}
 	before := maps.Clone(s.objects)

@@ -99,7 +99,7 @@ func (s *story) renew(r fleet.Ref, l *fleet.Lease) {
 	own := time.Duration(len(l.Node)%10) * time.Second
 	moment = moment.Add(-own).Truncate(10 * time.Second).Add(own).Add(s.clocks[r.Source])
 	if !l.Renewed.Equal(moment) {
-		change(s, r, func(l *fleet.Lease) { l.Renewed = moment })
+		change(s, r, func(l *fleet.Lease) { l.Watched, l.Renewed, l.Seen = !l.Renewed.IsZero(), moment, s.now })
 	}
 }
 

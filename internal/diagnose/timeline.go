@@ -128,6 +128,11 @@ func newer(a, b *Moment) int {
 	if c := b.At.Compare(a.At); c != 0 {
 		return c
 	}
+	if x, ok := a.Of.(*fleet.Sensor); ok {
+		if y, ok := b.Of.(*fleet.Sensor); ok { // a room that gets warm turns all that a look finds in it
+			return cmp.Or(fleet.Compare(x, y), cmp.Compare(a.N, b.N))
+		}
+	}
 	if c := cmp.Compare(Depth(a.About().Kind), Depth(b.About().Kind)); c != 0 {
 		return c
 	}
@@ -170,6 +175,10 @@ func momentsOf(p *fleet.Part) []Moment {
 			}
 		case *fleet.Domain:
 			all.domain(o)
+		case *fleet.Sensor:
+			for i := range o.Turns {
+				all.add(Moment{o.Turns[i].At, o, i})
+			}
 		case *fleet.Disk:
 			all.counters(o, o.Counters)
 		case *fleet.Filesystem:
@@ -261,7 +270,7 @@ func (p *pile) domain(d *fleet.Domain) {
 func (p *pile) counters(o fleet.Object, all []fleet.Counter) {
 	for i := range all {
 		if all[i].Grew() > 0 {
-			p.add(Moment{all[i].Since, o, i})
+			p.add(Moment{cmp.Or(all[i].Grown, all[i].Since), o, i})
 		}
 	}
 }

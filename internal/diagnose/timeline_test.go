@@ -30,7 +30,11 @@ func history() []fleet.Part {
 			&fleet.BootRecord{Source: "host/compute", Host: "compute", ID: "a", Begin: ago(48 * time.Hour), End: ago(12 * time.Minute), Ended: fleet.BootCut, Last: "the last line"},
 			&fleet.BootRecord{Source: "host/compute", Host: "compute", ID: "b", Begin: ago(10 * time.Minute), Current: true}),
 		partOf("host/compute", "disks",
-			&fleet.Disk{Source: "host/compute", Host: "compute", Name: "sda", Counters: []fleet.Counter{{Name: "crc_errors", First: 1, Value: 3, Since: ago(time.Hour)}, {Name: "media_errors", First: 2, Value: 2, Since: ago(time.Hour)}}}),
+			&fleet.Disk{Source: "host/compute", Host: "compute", Name: "sda", Counters: []fleet.Counter{{Name: "crc_errors", First: 1, Value: 3, Since: ago(time.Hour)}, {Name: "media_errors", First: 2, Value: 2, Since: ago(time.Hour)}, {Name: "pending", First: 0, Value: 8, Since: ago(time.Hour), Grown: ago(50 * time.Minute)}}}),
+		partOf("host/compute", "sensors",
+			&fleet.Sensor{Source: "host/compute", Host: "compute", Name: "c", Chip: "coretemp", Label: "Package id 0", Celsius: fleet.Some(60.0), Turns: []fleet.Turn{
+				{At: ago(13 * time.Minute), Until: ago(12 * time.Minute), From: 45, To: 92}, {At: ago(11 * time.Minute), Until: ago(11 * time.Minute), From: 92, To: 50},
+			}}),
 		partOf("host/compute", "kernel",
 			&fleet.KernelEvent{Source: "host/compute", Host: "compute", Name: "k1", At: ago(9 * time.Minute), Class: fleet.ClassIO, Subject: "sda", Line: "I/O error, dev sda", Severity: fleet.Serious, Count: 4}),
 		partOf("kube/home", "events",
@@ -82,7 +86,10 @@ func TestATimelineTellsAllLayersNewestFirst(t *testing.T) {
 		"8m0s server web-1 stop: by nova itself",
 		"9m0s disk sda io-error: I/O error, dev sda (4 times)",
 		"10m0s host compute booted",
+		"11m0s sensor c cooler: from 92 to 50 °C (coretemp Package id 0)",
 		"12m0s host compute cut off: the last line",
+		"13m0s sensor c warmer: from 45 to 92 °C, usual limit 95 (coretemp Package id 0)",
+		"50m0s disk sda errors grew: pending 8 now, 0 at 2025-07-07 11:00:00Z",
 		"1h0m0s disk sda errors grew: crc errors +2 since then, now 3",
 		"48h0m0s host compute booted",
 	}
@@ -107,6 +114,12 @@ func TestWhatEachKindTells(t *testing.T) {
 	s := linked([]fleet.Part{
 		partOf("checks/a", "checks", &fleet.Check{Source: "checks/a", Endpoint: fleet.Endpoint{Name: "shop"}, State: fleet.CheckDown, Wrong: "timeout", Says: "no answer", Fails: 3, Since: when}),
 		partOf("host/a", "filesystems", &fleet.Filesystem{Source: "host/a", Host: "a", Mount: "/", Counters: []fleet.Counter{{Name: "ext4_errors", Value: 2, Since: when}}}),
+		partOf("host/a", "disks", &fleet.Disk{Source: "host/a", Host: "a", Name: "nvme0n1", Counters: []fleet.Counter{{Name: "thermal_temp1_transitions", First: 99, Value: 102, Since: ago(24 * time.Hour), Grown: when}}}),
+		partOf("host/a", "sensors",
+			&fleet.Sensor{Source: "host/a", Host: "a", Name: "c", Chip: "coretemp", Label: "Package id 0", Max: fleet.Some(84.0), Crit: fleet.Some(100.0), Turns: []fleet.Turn{{At: when, From: 61, To: 92}}},
+			&fleet.Sensor{Source: "host/a", Host: "a", Name: "d", Chip: "nvme", Label: "Composite", Disk: "nvme0n1", Turns: []fleet.Turn{{At: when, From: 46, To: 81}}},
+			&fleet.Sensor{Source: "host/a", Host: "a", Name: "e", Chip: "acpitz", Label: "temp1", Turns: []fleet.Turn{{At: when, From: 25, To: 110}}},
+			&fleet.Sensor{Source: "host/a", Host: "a", Name: "f", Chip: "k10temp", Label: "Tctl", Turns: []fleet.Turn{{At: when, From: 90, To: 86}}}),
 		partOf("host/a", "units", &fleet.Unit{Source: "host/a", Host: "a", Name: "u", Lost: []fleet.LostLimit{{Disk: "sda", Limit: fleet.IOLimit{ReadsSec: fleet.Some(uint64(50))}, At: when}}}),
 		partOf("kube/home", "apps", &fleet.App{Source: "kube/home", Namespace: "argocd", Name: "web", Condition: fleet.AppHealth{Status: "Healthy"}, Operation: fleet.AppOperation{Phase: "Succeeded", Message: "done", Started: ago(time.Hour), Finished: when}}),
 		partOf("libvirt/a", "domains",
@@ -119,6 +132,9 @@ func TestWhatEachKindTells(t *testing.T) {
 		"check shop": "check bad timeout: no answer", "alert f": "alertmanager bad firing: Down it is", "app argocd/web": "argo cd ok Healthy: sync succeeded done",
 		"server " + webOne: "nova bad fault: 500 no host", "domain 1": "qemu log bad qemu abort: assertion", "domain 2": "qemu log ok qemu started",
 		"unit u": "host warn limit lost: riops=50 on sda ended with its scope", "filesystem /": "counters warn errors grew: ext4 errors +2 since then, now 2",
+		"disk nvme0n1": "counters warn throttled for heat: thermal temp1 transitions 102 now, 99 at 2025-07-06 12:00:00Z",
+		"sensor c":     "sensor warn warmer: from 61 to 92 °C, limit 100 (coretemp Package id 0)", "sensor d": "sensor bad warmer: from 46 to 81 °C, usual limit 80 (nvme Composite of nvme0n1)",
+		"sensor e": "sensor ok warmer: from 25 to 110 °C (acpitz temp1)", "sensor f": "sensor ok cooler: from 90 to 86 °C (k10temp Tctl)",
 	}
 	for _, m := range new(Timeline).Of(s, Span{}) {
 		about := m.About().String()
@@ -144,7 +160,7 @@ func TestATimelineOfAChainHasNothingOfStrangers(t *testing.T) {
 		{Kind: fleet.KindNode, Source: "kube/home", Name: "n1"},
 	} {
 		got := line.Of(s, Span{About: r})
-		if len(got) != 12 {
+		if len(got) != 15 {
 			t.Errorf("%v has %d moments: %q", r, len(got), lines(got))
 		}
 	}

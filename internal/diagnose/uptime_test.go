@@ -69,7 +69,7 @@ func TestNamesOfOneServer(t *testing.T) {
 	if got := swapped(hex("12b8596c-8d2d-a54d-92d6-6bbe527926d6")); got != id {
 		t.Errorf("swapped: %q", got)
 	}
-	for _, nothing := range []string{"", "Not Settable", "00000000-0000-0000-0000-000000000000", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", providerServer("aws:///eu/i-0123")} {
+	for _, nothing := range []string{"", "Not Settable", "00000000-0000-0000-0000-000000000000", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", "6c59b812-2d8d-4da5-92d6-6bbe527926d", "6c59b812-2d8d-4da5-92d6-6bbe527926d6a", "6g59b812-2d8d-4da5-92d6-6bbe527926d6", providerServer("aws:///eu/i-0123")} {
 		if hex(nothing) != "" {
 			t.Errorf("%q means something: %q", nothing, hex(nothing))
 		}

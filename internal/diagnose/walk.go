@@ -43,26 +43,54 @@ func Chain(s *fleet.Snapshot, r fleet.Ref) []Step {
 	return steps
 }
 
-// Above returns what stands on an object, one layer up: the stored links, then what states it itself. It looks through
-// all objects of the kinds that may.
-func Above(s *fleet.Snapshot, r fleet.Ref) []fleet.Link {
-	all := slices.Collect(s.Down(r))
-	for _, kind := range statedAbove(r.Kind) {
-		for i := range s.Parts {
-			if p := &s.Parts[i]; p.Kind != kind || p.Source != r.Source && kind != fleet.KindDomain {
-				continue
+// Over returns all that stands on an object, layer upon layer, by what it stands on: each thing once, by the strongest of its
+// links that do not lead back. It looks once for each layer through all objects of the kinds that may be in it. Events and
+// leases are told of the object only.
+func Over(s *fleet.Snapshot, r fleet.Ref) map[fleet.Ref][]fleet.Link {
+	layers := map[fleet.Ref]int{r: 0}
+	var all []fleet.Ref
+	for next := []fleet.Ref{r}; len(next) > 0; {
+		layer, found := next, len(all)
+		add := func(ref fleet.Ref) {
+			if _, known := layers[ref]; !known {
+				layers[ref], all = layers[layer[0]]+1, append(all, ref)
 			}
-			for _, o := range s.Parts[i].Facts {
+		}
+		kinds := map[fleet.Kind]map[fleet.Ref]bool{} // what may stand on which of the layer
+		for _, ref := range layer {
+			for l := range s.Down(ref) {
+				add(l.From)
+			}
+			for _, kind := range statedAbove(ref.Kind) {
+				if kinds[kind] == nil {
+					kinds[kind] = map[fleet.Ref]bool{}
+				}
+				kinds[kind][ref] = ref == r || kind != fleet.KindEvent && kind != fleet.KindLease
+			}
+		}
+		for kind, below := range kinds {
+			for o := range s.Each(kind) {
 				for l := range states(o) {
-					if l.To == r {
-						l.From = o.Ref()
-						all = append(all, l)
+					if below[l.To] {
+						add(o.Ref())
 					}
 				}
 			}
 		}
+		next = all[found:]
 	}
-	return all
+	over := make(map[fleet.Ref][]fleet.Link, len(all))
+	for _, ref := range all {
+		for l := range up(s, ref) {
+			below, found := layers[l.To]
+			if found && (below < layers[ref] || below == layers[ref] && Depth(l.To.Kind) > Depth(ref.Kind)) {
+				l.From = ref
+				over[l.To] = append(over[l.To], l)
+				break
+			}
+		}
+	}
+	return over
 }
 
 // up yields all links of an object.

@@ -93,7 +93,7 @@ type Finding struct {
 	Severity   Severity   `json:"severity"`
 	Confidence Confidence `json:"confidence"`
 	About      Ref        `json:"about"`
-	On         Ref        `json:"on,omitzero"` // a part of it that it is about: the disk below a filesystem that broke
+	On         Ref        `json:"on,omitzero"` // a part of it, or of what it runs on, that it is about: the disk below a filesystem that broke
 	Says       string     `json:"says"`
 	Because    []Evidence `json:"because,omitempty"`
 	Missing    []string   `json:"missing,omitempty"`  // what could not be seen, and the command that would show it

@@ -186,6 +186,8 @@ type Sensor struct {
 	Alarm   bool         `json:"alarm,omitempty"`  // temp*_crit_alarm or temp*_alarm, of a fan fan*_alarm
 	Fan     *Fan         `json:"fan,omitempty"`    // of a fan, which has no temperature
 	NoData  string       `json:"noData,omitempty"` // why there is no reading
+	// Turns are the newest changes of its temperature by much, oldest first. Spots and fans have none.
+	Turns []Turn `json:"turns,omitempty"`
 }
 
 // Fan is a fan of a chip (hwmon fan*_input).
@@ -234,10 +236,21 @@ type Counter struct {
 	Value uint64    `json:"value"`
 	First uint64    `json:"first"` // the value when it was first read, or accepted; lower values restart it
 	Since time.Time `json:"since"` // when that was
+	// Grown is when it was last seen to have grown since then; zero when it was not, as when it grew while nobody looked.
+	Grown time.Time `json:"grown,omitzero"`
 }
 
 // Grew is the change since the counter was first read, or accepted.
 func (c Counter) Grew() uint64 { return c.Value - c.First }
+
+// From is the counter as it counts from another value, which it had at a time.
+func (c Counter) From(value uint64, at time.Time) Counter {
+	c.First, c.Since = value, at
+	if c.Grew() == 0 {
+		c.Grown = time.Time{}
+	}
+	return c
+}
 
 // Disk is a whole disk (/sys/block) or an md array.
 type Disk struct {

@@ -101,8 +101,46 @@ func (n *Node) Health() Health {
 type Lease struct {
 	Source   string        `json:"source"`
 	Node     string        `json:"node"`
-	Renewed  time.Time     `json:"renewed,omitzero"`
+	Renewed  time.Time     `json:"renewed,omitzero"` // spec.renewTime, by the node's clock
 	Duration time.Duration `json:"durationNs,omitempty"`
+	Seen     time.Time     `json:"seen,omitzero"`     // when this renewal was first seen, by the clock of what saw it
+	Watched  bool          `json:"watched,omitempty"` // the one before was seen, too: it was renewed then, whatever its clock says
+}
+
+// usualLease is how long a lease is good for where it does not say.
+const usualLease = 40 * time.Second
+
+// Good is how long the lease is good for.
+func (l *Lease) Good() time.Duration {
+	if l.Duration <= 0 {
+		return usualLease
+	}
+	return l.Duration
+}
+
+// Late is when the lease is late. The node's clock and ours may differ: if it was seen to be renewed ours alone counts, and
+// until it could be seen it is late only if it is so by more than clocks usually differ.
+func (l *Lease) Late() time.Time {
+	late := l.Renewed.Add(l.Good())
+	switch {
+	case l.Watched:
+		return l.Seen.Add(l.Good())
+	case l.Seen.IsZero():
+		return late
+	}
+	most, watched := late.Add(3*l.Good()), l.Seen.Add(l.Good()*3/8) // a kubelet renews after a quarter
+	if most.Before(watched) {
+		return most
+	}
+	if late.Before(watched) {
+		return watched
+	}
+	return late
+}
+
+// Skew is by how much the node's clock is ahead of ours: known once a renewal was watched.
+func (l *Lease) Skew() (ahead time.Duration, known bool) {
+	return l.Renewed.Sub(l.Seen), l.Watched
 }
 
 // Ref of a lease is its node's name.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -77,7 +78,7 @@ func TestTheOtherSideHasTheSame(t *testing.T) {
 			t.Fatalf("round %d: %s", seq, diff)
 		}
 		for _, o := range before {
-			if i, ok := slices.BinarySearchFunc(seen[0].Facts, o, fleet.Compare); ok && *o.(*fleet.Sensor) == *seen[0].Facts[i].(*fleet.Sensor) && o != seen[0].Facts[i] {
+			if i, ok := slices.BinarySearchFunc(seen[0].Facts, o, fleet.Compare); ok && reflect.DeepEqual(o, seen[0].Facts[i]) && o != seen[0].Facts[i] {
 				if !slices.Contains(facts, o) { // one that went and came back as it was may be new
 					continue
 				}

@@ -69,7 +69,7 @@ func New(c Config) sources.Source {
 	if c.Statfs == nil {
 		c.Statfs = func(mount string, into *syscall.Statfs_t) error { return syscall.Statfs(at.Path(mount), into) }
 	}
-	return &source{conf: c, name: "host/" + c.Name, at: at, ledger: sources.NewLedger()}
+	return &source{conf: c, name: "host/" + c.Name, at: at, ledger: sources.NewLedger(), turns: sources.NewTurns()}
 }
 
 // Name is the name that the machine at a root gives itself; "" is the machine strata runs on.
@@ -91,6 +91,7 @@ type source struct {
 	name   string
 	at     tree.Tree
 	ledger *sources.Ledger // outlives a restart of Watch: counters grow since strata began
+	turns  *sources.Turns  // and so do these
 }
 
 func (s *source) Name() string { return s.name }

@@ -216,6 +216,32 @@ func TestSensors(t *testing.T) {
 	}
 }
 
+// A package that warms up tells so once, its cores do not; what an older look told stays as it was.
+func TestASensorTellsHowItTurned(t *testing.T) {
+	t.Parallel()
+	s := openstackHost(t)
+	const cpu = "coretemp@coretemp.0/temp1"
+	look[*fleet.Sensor](s, s.sensors.look)
+	set := func(celsius float64) *fleet.Sensor {
+		s.pass(2 * time.Second)
+		s.change(func(st *machine.State) {
+			st.Temps["coretemp.0/temp1"], st.Temps["coretemp.0/temp2"] = celsius, celsius
+		})
+		return look[*fleet.Sensor](s, s.sensors.look)[cpu]
+	}
+	first := set(90)
+	if len(first.Turns) != 1 || first.Turns[0].From != 66 || first.Turns[0].To != 90 || !first.Turns[0].At.Equal(s.now) {
+		t.Fatalf("over its maximum: %+v", first.Turns)
+	}
+	if next := set(95); len(next.Turns) != 1 || next.Turns[0].To != 95 || first.Turns[0].To != 90 {
+		t.Errorf("it goes on: %+v, before %+v", next.Turns, first.Turns)
+	}
+	all := look[*fleet.Sensor](s, newSensors(s.s, s.notes).look)
+	if len(all[cpu].Turns) != 1 || len(all["coretemp@coretemp.0/temp2"].Turns) != 0 {
+		t.Errorf("after a restart of the source: %+v, of a core %+v", all[cpu].Turns, all["coretemp@coretemp.0/temp2"].Turns)
+	}
+}
+
 func TestVirtualMachineSaysWhyItHasNoSensors(t *testing.T) {
 	t.Parallel()
 	s := simulate(t, machine.Compute(), nil)
@@ -287,12 +313,12 @@ func TestCountersGrowAndStartOver(t *testing.T) {
 		disk, counter string
 		grew          uint64
 	}{{"nvme0n1", "media_errors", 3}, {"nvme0n1", "thermal_temp1_transitions", 2}, {"sda", "pending", 8}, {"sda", "reallocated", 0}} {
-		if c, _ := got[w.disk].Counter(w.counter); c.Grew() != w.grew {
+		if c, _ := got[w.disk].Counter(w.counter); c.Grew() != w.grew || c.Grown.IsZero() == (w.grew > 0) {
 			t.Errorf("%s of %s: %+v, want growth of %d", w.counter, w.disk, c, w.grew)
 		}
 	}
 	s.change(func(st *machine.State) { st.Smart["nvme0n1"].Values["media_errors"] = 1 })
-	if c, _ := s.lookDisks()["nvme0n1"].Counter("media_errors"); c.First != 1 || c.Grew() != 0 {
+	if c, _ := s.lookDisks()["nvme0n1"].Counter("media_errors"); c.First != 1 || c.Grew() != 0 || !c.Grown.IsZero() {
 		t.Errorf("a counter that fell: %+v", c)
 	}
 }

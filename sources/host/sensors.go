@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"strata/internal/fleet"
+	"strata/sources"
 	"strata/sources/tree"
 )
 
@@ -23,6 +24,7 @@ const hwmon = "/sys/class/hwmon"
 type sensors struct {
 	source, host string
 	at           tree.Tree
+	turns        *sources.Turns
 	notes        *notes
 
 	chips   []string // the entries of /sys/class/hwmon that probes came from
@@ -42,7 +44,7 @@ type probe struct {
 }
 
 func newSensors(s *source, n *notes) *sensors {
-	return &sensors{source: s.name, host: s.conf.Name, at: s.at, notes: n}
+	return &sensors{source: s.name, host: s.conf.Name, at: s.at, turns: s.turns, notes: n}
 }
 
 // findEvery is how often chips, labels and limits are read again although no chip came or went.
@@ -64,6 +66,7 @@ func (s *sensors) look(_ context.Context, now time.Time) (fleet.Facts, error) {
 	for _, p := range s.probes {
 		if p.last == nil || now.Sub(p.readAt) >= p.every {
 			next := s.read(p)
+			s.turns.Enter(next, now)
 			if p.sensor.Fan != nil && p.last != nil && reflect.DeepEqual(p.last, next) {
 				next = p.last
 			}

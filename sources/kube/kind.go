@@ -24,6 +24,7 @@ type kind struct {
 	fresh      func() object
 	name       func(fleet.Object) string // metadata.name
 	trim       func(fleet.Facts, time.Time) fleet.Facts
+	follow     func(old, next fleet.Object) // nil, or what is noted on a new object, which is nobody's yet; old may be nil
 }
 
 // kinds are the resources strata watches. Each is listed once and watched from then on.
@@ -39,8 +40,9 @@ func kinds() []*kind {
 			// A node renews its lease every 10 s: at 5,000 nodes that is 500 changes a second.
 			resource: "leases", scope: "leases", path: "/apis/coordination.k8s.io/v1", only: "kube-node-lease",
 			grant: grantNodes, every: 2 * time.Second,
-			fresh: func() object { return new(lease) },
-			name:  func(o fleet.Object) string { return o.(*fleet.Lease).Node },
+			fresh:  func() object { return new(lease) },
+			name:   func(o fleet.Object) string { return o.(*fleet.Lease).Node },
+			follow: renewal,
 		},
 		{
 			resource: "pods", scope: "pods", path: "/api/v1", grant: grantView, namespaced: true, perSpace: true, every: soon,

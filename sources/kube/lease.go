@@ -27,6 +27,15 @@ func (l *lease) fact(source string, in *interner) fleet.Object {
 	}
 }
 
+// renewal notes on a lease that it was just seen, and whether the one before was; old is nil when there was none.
+func renewal(old, next fleet.Object) {
+	l := next.(*fleet.Lease)
+	l.Seen = time.Now()
+	if before, ok := old.(*fleet.Lease); ok {
+		l.Watched = !before.Renewed.IsZero()
+	}
+}
+
 // unmarshal reads a message Lease.
 func (l *lease) unmarshal(b []byte) error {
 	r := read(b)

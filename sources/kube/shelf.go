@@ -94,6 +94,9 @@ func (s *shelf) change(i *item, o fleet.Object) {
 	if old == nil && o == nil || old != nil && o != nil && equal(old, o) {
 		return
 	}
+	if o != nil && s.kind.follow != nil {
+		s.kind.follow(old, o)
+	}
 	if g.changes == nil {
 		g.changes = map[string]fleet.Object{}
 	}
@@ -123,7 +126,7 @@ func (s *shelf) Replace(all []any, _ string) error {
 	for scope, facts := range next {
 		slices.SortFunc(facts, func(a, b fleet.Object) int { return strings.Compare(s.kind.key(a), s.kind.key(b)) })
 		g := s.group(scope)
-		keepPointers(g.facts, facts, s.kind.key)
+		s.keepPointers(g.facts, facts)
 		g.facts = facts
 	}
 	for scope, g := range s.groups {
@@ -137,20 +140,31 @@ func (s *shelf) Replace(all []any, _ string) error {
 }
 
 // keepPointers puts the old value in place of each new one that is equal to it. Both are sorted.
-func keepPointers(old, next fleet.Facts, key func(fleet.Object) string) {
+func (s *shelf) keepPointers(old, next fleet.Facts) {
 	i := 0
 	for j, n := range next {
-		for i < len(old) && key(old[i]) < key(n) {
+		for i < len(old) && s.kind.key(old[i]) < s.kind.key(n) {
 			i++
 		}
-		if i < len(old) && equal(old[i], n) {
-			next[j] = old[i]
+		var before fleet.Object
+		if i < len(old) && s.kind.key(old[i]) == s.kind.key(n) {
+			before = old[i]
+		}
+		switch {
+		case before != nil && equal(before, n):
+			next[j] = before
+		case s.kind.follow != nil:
+			s.kind.follow(before, n)
 		}
 	}
 }
 
 // equal reports whether two values of one kind say the same. Most of them can be compared without reflection.
 func equal(a, b fleet.Object) bool {
+	if l, ok := a.(*fleet.Lease); ok {
+		m, ok := b.(*fleet.Lease)
+		return ok && l.Source == m.Source && l.Node == m.Node && l.Renewed.Equal(m.Renewed) && l.Duration == m.Duration
+	}
 	p, isPod := a.(*fleet.Pod)
 	q, isPodToo := b.(*fleet.Pod)
 	if !isPod || !isPodToo {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"strata/internal/fleet"
@@ -224,4 +225,39 @@ func TestEventsAreTheNewestOfTheLastHour(t *testing.T) {
 	if again := s.flush(later); len(again) > 0 {
 		t.Error("events are observed again though none grew old")
 	}
+}
+
+func TestALeaseTellsWhenItWasSeenToBeRenewed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		renewed := func(at time.Time) *item {
+			return &item{name: "w1", fact: &fleet.Lease{Source: testSource, Node: "w1", Renewed: at}}
+		}
+		s := newShelf(kindOf(t, "leases"))
+		lease := func() *fleet.Lease {
+			t.Helper()
+			s.flush(time.Now())
+			return s.groups["leases"].facts[0].(*fleet.Lease)
+		}
+		began, theirs := time.Now(), time.Now().Add(-time.Hour) // the node's clock is an hour behind
+		fill(t, s, renewed(theirs))
+		if l := lease(); !l.Seen.Equal(began) || l.Watched {
+			t.Errorf("listed: %+v", l)
+		}
+		first := lease()
+		time.Sleep(5 * time.Second)
+		fill(t, s, renewed(theirs))
+		must(t, s.Update(renewed(theirs)))
+		if lease() != first {
+			t.Errorf("one that is the same was seen again: %+v", lease())
+		}
+		for _, take := range []func(*item){func(i *item) { must(t, s.Update(i)) }, func(i *item) { fill(t, s, i) }} {
+			time.Sleep(5 * time.Second)
+			theirs = theirs.Add(10 * time.Second)
+			take(renewed(theirs))
+			if l := lease(); !l.Seen.Equal(time.Now()) || !l.Watched || !l.Renewed.Equal(theirs) {
+				t.Errorf("renewed: %+v", l)
+			}
+		}
+	})
 }

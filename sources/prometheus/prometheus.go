@@ -44,7 +44,7 @@ type Options struct {
 func New(at connect.Prometheus, o Options) sources.Source {
 	o.Every = cmp.Or(o.Every, 15*time.Second)
 	o.Patience = cmp.Or(o.Patience, 20*time.Second)
-	return &source{at: at, o: o, name: at.Source(), ledger: sources.NewLedger()}
+	return &source{at: at, o: o, name: at.Source(), ledger: sources.NewLedger(), turns: sources.NewTurns()}
 }
 
 // Scopes are those that a Prometheus is asked for.
@@ -61,6 +61,7 @@ type source struct {
 	o      Options
 	name   string
 	ledger *sources.Ledger // outlives a restart of Watch: counters grow since strata began
+	turns  *sources.Turns  // and so do these
 }
 
 // Name is "prometheus/" and the name in the configuration.
@@ -114,7 +115,7 @@ func (s *source) watch(client *connect.PrometheusReading, see func(fleet.Observa
 	hosts, sensors, disks, files, domains := asks(), asks(), asks(), asks(), asks()
 	w := &watch{source: s, roll: asks(), see: oneByOne(see), scopes: []*scope{
 		{name: ScopeHosts, asker: hosts, look: (&hostLook{source: s.name, ask: hosts}).look},
-		{name: ScopeSensors, asker: sensors, look: (&sensorLook{source: s.name, ask: sensors}).look, sampled: true},
+		{name: ScopeSensors, asker: sensors, look: (&sensorLook{source: s.name, ask: sensors, turns: s.turns}).look, sampled: true},
 		{name: ScopeDisks, asker: disks, look: (&diskLook{source: s.name, ask: disks, ledger: s.ledger}).look},
 		{name: ScopeFilesystems, asker: files, look: (&fileLook{source: s.name, ask: files, ledger: s.ledger}).look, slow: true},
 		{name: ScopeDomains, asker: domains, look: (&domainLook{source: s.name, ask: domains}).look},

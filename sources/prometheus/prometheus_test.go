@@ -259,6 +259,37 @@ func TestAMachineThatIsDownIsLostAndHidesNoOther(t *testing.T) {
 }
 
 // A target can go down between two questions: up is still 1, and it does not say who it is any more.
+func TestASensorTellsHowItTurned(t *testing.T) {
+	t.Parallel()
+	f := start(t, 2)
+	set := func(celsius float64) {
+		f.Change(func(all []*prometheus.Machine) []*prometheus.Machine {
+			all[1].Celsius = celsius
+			return all
+		})
+	}
+	composite := func(seen map[string]fleet.Observation) (s *fleet.Sensor) {
+		for _, o := range seen[ScopeSensors].Facts {
+			if o.Ref().Name == "node-0001/nvme_nvme0/temp1" {
+				s = o.(*fleet.Sensor)
+			}
+		}
+		return s
+	}
+	warm := false
+	seen := looked(t, New(place(f), Options{Every: 10 * time.Millisecond}), func(seen map[string]fleet.Observation) bool {
+		s := composite(seen)
+		if s != nil && !warm {
+			warm = true
+			set(90)
+		}
+		return s != nil && s.Celsius.V == 90
+	})
+	if got := composite(seen).Turns; len(got) != 1 || got[0].From != 46 || got[0].To != 90 || got[0].At.IsZero() {
+		t.Errorf("it went over its maximum of 84: %+v", got)
+	}
+}
+
 func TestAMachineKeepsItsNameWhileItIsLost(t *testing.T) {
 	t.Parallel()
 	f := start(t, 2)

@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"strata/internal/fleet"
+	"strata/sources"
 )
 
 // sensorLook looks at the scope "sensors": the temperatures of hwmon.
 type sensorLook struct {
 	source string
 	ask    *asker
+	turns  *sources.Turns
 
 	round  int
 	limits map[chipKey]*fleet.Sensor // by instance, chip and sensor: names and limits, which hardly change
@@ -22,7 +24,7 @@ type sensorLook struct {
 // chipKey is a temperature as node_exporter names it.
 type chipKey struct{ instance, chip, sensor string }
 
-func (l *sensorLook) look(ctx context.Context, _ time.Time, r *roster) (fleet.Facts, error) {
+func (l *sensorLook) look(ctx context.Context, now time.Time, r *roster) (fleet.Facts, error) {
 	if l.round%slowly == 0 || l.limits == nil {
 		if err := l.readLimits(ctx); err != nil {
 			return nil, err
@@ -73,6 +75,7 @@ func (l *sensorLook) look(ctx context.Context, _ time.Time, r *roster) (fleet.Fa
 		default:
 			s.Celsius = fleet.Some(celsius)
 		}
+		l.turns.Enter(s, now)
 		facts = append(facts, s)
 	})
 	return facts, err
