@@ -24,6 +24,8 @@ func describe(m *Model, o fleet.Object) []line {
 		return describePod(m, o)
 	case *fleet.Workload:
 		return describeWorkload(c, o)
+	case *fleet.App:
+		return describeApp(c, o)
 	}
 	return nil
 }

@@ -32,8 +32,38 @@ func describeHost(c *scene, h *fleet.Host) []line {
 	if conf := h.Identity.Nova; conf != nil {
 		out = append(out, fact("guests", conf.Says()))
 	}
+	out = append(out, saving(h)...)
 	out = append(out, waiting(c, h)...)
 	return append(out, guests(c, h)...)
+}
+
+// saving is what makes a machine's memory go further, where that is on.
+func saving(h *fleet.Host) (out []line) {
+	m := h.Memory.Saving
+	size := func(n uint64) string { return bytesOf(float64(n)) }
+	if m.Merging.V || m.Merged.V > 0 {
+		text := "equal pages (KSM): saves " + size(m.Merged.V)
+		switch {
+		case m.Profit.V < 0:
+			text += ", and costs " + size(uint64(-m.Profit.V)) + " more than that"
+		case m.Profit.OK:
+			text += ", " + size(uint64(m.Profit.V)) + " after its own cost"
+		}
+		if !m.Merging.V {
+			text += "; it is stopped"
+		}
+		out = append(out, fact("merging", text))
+	}
+	if m.Zswap.V || m.Stored.V > 0 {
+		text := "of the swap in use "
+		if !m.Stored.OK {
+			text += "some is in memory: how much is not told"
+		} else {
+			text += size(m.Stored.V) + " is in memory, where it takes " + size(m.Pool.V)
+		}
+		out = append(out, fact("zswap", text))
+	}
+	return out
 }
 
 // nextBoot is the newest kernel, and whether it can boot.
@@ -87,6 +117,9 @@ func guests(c *scene, h *fleet.Host) []line {
 		may, swapped = may+d.Compute.Memory, swapped+d.Process.Swapped.Or(0)
 		text := "may take " + bytesOf(float64(d.Compute.Memory))
 		style := plain
+		if b := d.Compute.Balloon; b.OK && b.V < d.Compute.Memory {
+			text += ", its balloon leaves it " + bytesOf(float64(b.V))
+		}
 		if d.Process.Swapped.OK {
 			text += ", " + bytesOf(float64(d.Process.Swapped.V)) + " of it in swap"
 		}

@@ -15,7 +15,10 @@ func machines(t *testing.T) *fleet.Store {
 	const old, now = "11111111111111111111111111111111", "22222222222222222222222222222222"
 	metal := &fleet.Host{
 		Source: "host/openstack-host", Name: "openstack-host", Boot: at.AddDate(0, 0, -122), BootID: now, CPUs: 8, Load: [3]float64{6.3, 4.1, 3.1}, Busy: fleet.Some(0.59),
-		Memory: fleet.Memory{Total: 15_654 << 20, Available: fleet.Some(uint64(1876 << 20))}, Swap: fleet.Swap{Total: 8024 << 20, Used: 4482 << 20, InBytesSec: fleet.Some(9.2e6), OutBytesSec: fleet.Some(14e6)},
+		Memory: fleet.Memory{Total: 15_654 << 20, Available: fleet.Some(uint64(1876 << 20)), Saving: fleet.Saving{
+			Merging: fleet.Some(true), Shared: fleet.Some(uint64(90 << 20)), Merged: fleet.Some(uint64(312 << 20)), Profit: fleet.Some(int64(240 << 20)),
+			Zswap: fleet.Some(true), Stored: fleet.Some(uint64(900 << 20)), Pool: fleet.Some(uint64(310 << 20)),
+		}}, Swap: fleet.Swap{Total: 8024 << 20, Used: 4482 << 20, InBytesSec: fleet.Some(9.2e6), OutBytesSec: fleet.Some(14e6)},
 		Identity: fleet.HostID{Kernel: "5.14.0-503.26.1.el9_5.x86_64", Newest: &fleet.KernelImage{Release: "5.14.0-570.23.1.el9_6.x86_64", Image: "/boot/vmlinuz-5.14.0-570.23.1.el9_6.x86_64", Others: true}, Nova: &fleet.NovaConf{File: "/etc/nova/nova.conf"}},
 		Waits: &fleet.Waits{Tasks: []fleet.WaitingTask{
 			{PID: 2417, TID: 2427, Comm: "CPU 0/KVM\x1b[2J", Wchan: "folio_wait_bit_common", Since: at.Add(-50 * time.Second), Looks: 12},
@@ -63,7 +66,7 @@ func machines(t *testing.T) *fleet.Store {
 			},
 			&fleet.Domain{
 				Source: "libvirt/openstack-host", Host: "openstack-host", Name: "controller", UUID: "8d0f6c1e-52a7-4c0e-9b64-3f2a7e15c002", State: "running", Reason: "booted",
-				Compute: fleet.DomainSize{VCPUs: 4, Memory: 6 << 30}, Process: fleet.DomainRun{ID: fleet.Some(1), PID: 2301, Swapped: fleet.Some(uint64(0))},
+				Compute: fleet.DomainSize{VCPUs: 4, Memory: 6 << 30, Balloon: fleet.Some(uint64(5 << 30))}, Process: fleet.DomainRun{ID: fleet.Some(1), PID: 2301, Swapped: fleet.Some(uint64(0))},
 				Log: &fleet.QemuLog{File: "/var/log/libvirt/qemu/controller.log", NoData: "permission denied: it is for root"},
 			}),
 	)

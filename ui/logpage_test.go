@@ -35,6 +35,10 @@ func kubeModel(t *testing.T) *wishing {
 	stuck.Message = "ReplicaSet has timed out progressing"
 	app := func(name, sync, health string) *fleet.App {
 		return &fleet.App{
+			Objects: &fleet.AppObjects{Count: 12, More: 1, Off: []fleet.AppObject{
+				{Kind: "ConfigMap", Namespace: "shop", Name: "conf", Sync: "OutOfSync"},
+				{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "web", Sync: "Synced", Health: "Degraded", Message: "it exceeded its\x1b[2J deadline"},
+			}},
 			Source: "kube/home", Namespace: "argocd", Name: name, Project: "shop", Repo: fleet.AppRepo{URL: "https://git.example/shop", Path: "deploy"},
 			Sync: fleet.AppSync{Status: sync, Revision: "9f4c1e7a02d8"}, Condition: fleet.AppHealth{Status: health, Message: "a pod crashes"},
 			Operation: fleet.AppOperation{Phase: "Succeeded"}, Reconciled: at.Add(-2 * time.Minute),
@@ -141,7 +145,7 @@ func TestTheManifestIsShownOnceItIsRead(t *testing.T) {
 
 func TestKubernetesScreens(t *testing.T) {
 	for name, keys := range map[string][]string{
-		"workloads": {":", "w", "o", "r", "k", "l", "o", "a", "d", "s", "enter"}, "apps": {":", "a", "p", "p", "s", "enter"},
+		"workloads": {":", "w", "o", "r", "k", "l", "o", "a", "d", "s", "enter"}, "apps": {":", "a", "p", "p", "s", "enter"}, "describe-app": {":", "a", "p", "p", "s", "enter", "d"},
 		"log": {":", "p", "o", "d", "s", "enter", "l"}, "describe-pod": {":", "p", "o", "d", "s", "enter", "d"},
 		"describe-node": {":", "n", "o", "d", "e", "s", "enter", "d"}, "describe-workload": {":", "w", "o", "r", "k", "l", "o", "a", "d", "s", "enter", "d"},
 	} {

@@ -3,13 +3,14 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"strata/internal/fleet"
 )
 
 func argoRules() []Rule {
-	inNamespace := Fold{Around: true, Namespace: true}
+	ofItsPods := Fold{App: true}
 	return []Rule{{
 		ID: "ARGO-01", Title: "application is not as its repository has it", Kind: fleet.KindApp, Severity: fleet.Warn,
 		Source: "argo-cd docs/user-guide/auto_sync.md: a sync that failed is not tried again at the same revision, without selfHeal or retry; heuristic: for 15 min",
@@ -17,11 +18,11 @@ func argoRules() []Rule {
 	}, {
 		ID: "ARGO-02", Title: "application is not healthy", Kind: fleet.KindApp, Severity: fleet.Serious,
 		Source: "argo-cd docs/operator-manual/health.md: Degraded, Missing, Unknown; heuristic: for 15 min",
-		Hold:   15 * time.Minute, Explains: []string{"ARGO-03"}, Fold: inNamespace, Judge: on(appUnwell), Remedies: []string{"app-refresh", "app-sync"},
+		Hold:   15 * time.Minute, Explains: []string{"ARGO-03"}, Fold: ofItsPods, Judge: on(appUnwell), Remedies: []string{"app-refresh", "app-sync"},
 	}, {
 		ID: "ARGO-03", Title: "application does not get on", Kind: fleet.KindApp, Severity: fleet.Warn, Confidence: fleet.Medium,
 		Source: "heuristic: Progressing for 10 min; a Deployment is Degraded after its progressDeadlineSeconds, 600 by default",
-		Hold:   10 * time.Minute, Fold: inNamespace, Judge: on(appStuck), Remedies: []string{"app-refresh"},
+		Hold:   10 * time.Minute, Fold: ofItsPods, Judge: on(appStuck), Remedies: []string{"app-refresh"},
 	}}
 }
 
@@ -34,6 +35,15 @@ func appEvidence(a *fleet.App) []fleet.Evidence {
 		cmp.Or(a.Sync.Status, "?"), cmp.Or(a.Sync.Revision, "?"), cmp.Or(a.Condition.Status, "?"), sentence(a.Condition.Message))}
 	if o := a.Operation; o.Phase != "" {
 		all = append(all, because(a, o.Finished, "application status.operationState", "%s %s", o.Phase, sentence(o.Message)))
+	}
+	if o := a.Objects; o != nil {
+		const most = 10
+		for _, x := range o.Off[:min(most, len(o.Off))] {
+			all = append(all, because(a, time.Time{}, "application status.resources", "%s sync=%s health=%s %s", x.Key(), cmp.Or(x.Sync, "?"), cmp.Or(x.Health, "?"), sentence(x.Message)))
+		}
+		if n := len(o.Off) + o.More - most; n > 0 {
+			all = append(all, because(a, time.Time{}, "application status.resources", "and %d more", n))
+		}
 	}
 	for _, c := range a.Complaints {
 		all = append(all, because(a, time.Time{}, "application status.conditions", "%s", sentence(c)))
@@ -73,6 +83,9 @@ func outOfSync(_ *fleet.Snapshot, a *fleet.App) Verdict {
 		verdict.Severity = fleet.Info // it waits for somebody, as it was set up to
 		verdict.Says = name + " is " + a.Sync.Status + " and waits for somebody to sync it"
 	}
+	if off := offObjects(a, func(x fleet.AppObject) bool { return x.Sync == "OutOfSync" }); off != "" {
+		verdict.Says += "; it differs in " + off
+	}
 	verdict.Missing = []string{"what differs: argocd app diff " + a.Name}
 	return verdict
 }
@@ -91,7 +104,7 @@ func appUnwell(_ *fleet.Snapshot, a *fleet.App) Verdict {
 		return Verdict{State: OK}
 	}
 	verdict.Says = appSays(a)
-	verdict.Missing = []string{"which of its objects: argocd app get " + a.Name}
+	verdict.Missing = whichObjects(a)
 	return verdict
 }
 
@@ -103,10 +116,59 @@ func appSays(a *fleet.App) string {
 	if a.Target.Namespace != "" {
 		says += " in namespace " + a.Target.Namespace
 	}
-	if m := sentence(a.Condition.Message); m != "" {
+	m := sentence(a.Condition.Message)
+	if ill := offObjects(a, fleet.AppObject.Ill); ill != "" {
+		says += ", for its " + ill
+	}
+	if first := firstIll(a); m == "" && first != nil {
+		m = sentence(first.Message)
+	}
+	if m != "" {
 		says += ": " + m
 	}
 	return says
+}
+
+// offObjects names the objects of an application that are off in some way, the first three.
+func offObjects(a *fleet.App, is func(fleet.AppObject) bool) string {
+	if a.Objects == nil {
+		return ""
+	}
+	var all []string
+	for _, x := range a.Objects.Off {
+		if is(x) {
+			all = append(all, x.Kind+" "+x.Name)
+		}
+	}
+	switch {
+	case len(all) == 0:
+		return ""
+	case len(all) > 3 && a.Objects.More > 0:
+		return names(all) + " at least"
+	}
+	return names(all)
+}
+
+// firstIll is the first object of an application that is not well, as far as that is told.
+func firstIll(a *fleet.App) *fleet.AppObject {
+	if a.Objects == nil {
+		return nil
+	}
+	if i := slices.IndexFunc(a.Objects.Off, fleet.AppObject.Ill); i >= 0 {
+		return &a.Objects.Off[i]
+	}
+	return nil
+}
+
+// whichObjects tells how to learn which objects are not well, where the application does not.
+func whichObjects(a *fleet.App) []string {
+	switch {
+	case firstIll(a) != nil:
+		return nil
+	case a.Objects != nil && a.Objects.HealthUntold:
+		return []string{"which of its objects, as Argo CD keeps their health to itself (resourceHealthSource: appTree): argocd app get " + a.Name}
+	}
+	return []string{"which of its objects: argocd app get " + a.Name}
 }
 
 func appStuck(_ *fleet.Snapshot, a *fleet.App) Verdict {
@@ -118,7 +180,6 @@ func appStuck(_ *fleet.Snapshot, a *fleet.App) Verdict {
 		return Verdict{State: OK}
 	}
 	return Verdict{
-		State: Bad, Says: appSays(a), Because: appEvidence(a),
-		Missing: []string{"which of its objects: argocd app get " + a.Name},
+		State: Bad, Says: appSays(a), Because: appEvidence(a), Missing: whichObjects(a),
 	}
 }

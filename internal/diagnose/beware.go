@@ -12,6 +12,8 @@ func bewares() map[string]string {
 func upperBewares() map[string]string {
 	return map[string]string{
 		"NOVA-01": "no proof of a crash: poweroff inside the guest and a reboot of the hypervisor look the same",
+		"NOVA-02": "a queue or a database that is slow makes libvirt's word look like a check of all guests; a check that finds one guest may be as quick as libvirt; " +
+			"while nova-compute was down it noticed nothing, so that a guest may have gone off long before",
 		"NOVA-03": "the first minutes after a hypervisor booted: nova compares every ten minutes; NOSTATE and PAUSED it leaves alone",
 		"NOVA-04": "with it on, a guest that shut down before its host did stays off too; another file than those in /etc/nova may be in use",
 		"NOVA-05": "clocks that differ, or a message queue that is down, take all services down at once",
@@ -130,6 +132,7 @@ func lowerBewares() map[string]string {
 		"TMP-05":       "fans that stand still on purpose while it is cool",
 		"MEM-04":       "a cold start, and programs that map large files",
 		"MEM-08":       "a mode that somebody chose so",
+		"MEM-09":       "KSM that was just turned on has not found its pages yet; a guest may be told to start with less than it may have",
 		"MEM-10":       "huge pages count as used",
 		"IO-01":        "a disk that wakes up; a backup that may take its time",
 		"IO-02":        "disks behind a controller with its own cache",

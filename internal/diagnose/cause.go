@@ -50,8 +50,11 @@ func (d *folder) cause(s *fleet.Snapshot, e *entry) *entry {
 		}
 		layer = next
 	}
-	if d.rules[e.id.rule].Fold.Around {
-		return d.nearby(s, e)
+	switch fold := d.rules[e.id.rule].Fold; {
+	case fold.App:
+		return d.causeOfApp(s, e)
+	case fold.Around:
+		return d.nearby(e)
 	}
 	return nil
 }
@@ -84,44 +87,19 @@ func (d *folder) mayHaveCause(rule int) bool {
 }
 
 // nearby returns the best cause in the source of a finding, whenever it began: it is the same for all effects of a rule.
-func (d *folder) nearby(s *fleet.Snapshot, e *entry) *entry {
-	key := aroundKey{rule: e.id.rule, source: e.id.ref.Source}
-	narrow := d.rules[e.id.rule].Fold.Namespace
-	if narrow {
-		if key.namespace = deployedTo(s, e.id.ref); key.namespace == "" {
-			return nil
-		}
-	}
+func (d *folder) nearby(e *entry) *entry {
+	key := aroundKey{e.id.rule, e.id.ref.Source}
 	best, known := d.around[key]
 	if known {
 		return best
 	}
 	for _, c := range d.order {
-		if !c.gone && c.id.ref.Source == key.source && (!narrow || namespaceOf(c.id.ref) == key.namespace) && d.mayExplain(c, e) && (best == nil || nearer(d, c, best) < 0) {
+		if !c.gone && c.id.ref.Source == key.source && d.mayExplain(c, e) && (best == nil || nearer(d, c, best) < 0) {
 			best = c
 		}
 	}
 	d.around[key] = best
 	return best
-}
-
-// deployedTo is the namespace of its own cluster that an application is deployed to, "" where that is another cluster.
-func deployedTo(s *fleet.Snapshot, r fleet.Ref) string {
-	a, ok := fleet.Find[*fleet.App](s, r)
-	if !ok || a.Target.Server != "" && a.Target.Server != "in-cluster" && a.Target.Server != "https://kubernetes.default.svc" {
-		return ""
-	}
-	return a.Target.Namespace
-}
-
-// namespaceOf is that of a pod, claim or workload.
-func namespaceOf(r fleet.Ref) string {
-	switch r.Kind {
-	case fleet.KindPod, fleet.KindClaim, fleet.KindWorkload:
-		namespace, _, _ := strings.Cut(r.Name, "/")
-		return namespace
-	}
-	return ""
 }
 
 func (d *folder) mayExplain(cause, effect *entry) bool {

@@ -64,8 +64,10 @@ type Fold struct {
 	Direct bool
 	// Parts: the cause may be about a disk or filesystem of the host that it is about, or that is one layer below it.
 	Parts bool
-	// Namespace narrows Around to what is in the namespace that an application is deployed to.
-	Namespace bool
+	// App: the cause may be about a pod or claim of the application that it is about.
+	App bool
+	// Named: this one explains an application only that names what it is about, not any of its namespace.
+	Named bool
 	// After: only what began before this one, or up to five minutes after it, explains it.
 	After bool
 	// Within: this one explains only what began no later than that after it. Zero: whenever it began.
@@ -81,9 +83,11 @@ type Reads struct {
 	// rule's own kind has one scope there.
 	Around []fleet.Kind
 	// Far is of those around a host that is one or two links away, such as the one that runs the virtual machine it is about.
-	Far   []fleet.Kind
-	Fails fleet.Kind // whether looking at that kind fails (Snapshot.Failing)
-	Seen  fleet.Kind // when that kind was last seen (Part.At)
+	Far []fleet.Kind
+	// Beside is of objects that stand on the same as the rule's own, by a link that is found out.
+	Beside []fleet.Kind
+	Fails  fleet.Kind // whether looking at that kind fails (Snapshot.Failing)
+	Seen   fleet.Kind // when that kind was last seen (Part.At)
 }
 
 // Diagnose judges everything in next from scratch. Since, holds and what is clearing come from prev's findings, which may

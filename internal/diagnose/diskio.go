@@ -1,9 +1,7 @@
 package diagnose
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"time"
 
 	"strata/internal/fleet"
@@ -13,19 +11,21 @@ import (
 func diskIORules() []Rule {
 	return []Rule{{
 		ID: "IO-01", Title: "disk answers slowly", Kind: fleet.KindDisk, Severity: fleet.Warn,
-		Source: "mean time of an operation over 100 ms, of a solid-state disk over 20 ms, at five a second and more, for 2 min; serious over half a second (heuristic)",
-		Hold:   2 * time.Minute, Clear: 20 * time.Second, Explains: []string{"X-04"},
+		Source: "mean time of an operation over 100 ms, of a solid-state disk over 20 ms, at five a second and more, for 2 min; serious over half a second (heuristic); " +
+			"who loads it is io.stat of each unit and virtual machine",
+		Hold: 2 * time.Minute, Clear: 20 * time.Second, Explains: []string{"X-04"},
 		Reads: Reads{Around: []fleet.Kind{fleet.KindUnit}}, Remedies: []string{"unit-limit", "domain-limit"}, Judge: on(slowDisk),
 	}, {
 		ID: "IO-02", Title: "disk has more to do than it can", Kind: fleet.KindDisk, Severity: fleet.Warn,
 		Source: "node-mixin: ten operations waiting, and in use over 80 % of the time, for 5 min, where each takes half of what IO-01 calls slow: " +
-			"both are normal for a disk that does many at once, and quickly",
+			"both are normal for a disk that does many at once, and quickly; who loads it is io.stat of each unit and virtual machine, " +
+			"where its I/O is counted (IOAccounting)",
 		Hold: 5 * time.Minute, Clear: 20 * time.Second, Explains: []string{"IO-01"},
 		Reads: Reads{Around: []fleet.Kind{fleet.KindUnit}}, Remedies: []string{"unit-limit", "domain-limit"}, Judge: on(fullQueue),
 	}, {
 		ID: "IO-03", Title: "tasks wait for disks", Kind: fleet.KindHost, Severity: fleet.Warn, Confidence: fleet.Medium,
-		Source: "/proc/pressure/io: full avg60 >= 5, serious from 20 (heuristic)",
-		Hold:   time.Minute, Clear: 30 * time.Second, Judge: on(ioPressure),
+		Source: "/proc/pressure/io: full avg60 >= 5, serious from 20 (heuristic); who loads the disks is io.stat of each unit and virtual machine",
+		Hold:   time.Minute, Clear: 30 * time.Second, Reads: Reads{Around: []fleet.Kind{fleet.KindUnit}}, Judge: on(ioPressure),
 	}, {
 		ID: "IO-05", Title: "CPUs idle while I/O is under way", Kind: fleet.KindHost, Severity: fleet.Info, Confidence: fleet.Low,
 		Source: "iowait of /proc/stat over 10 % for 2 min: a hint only (proc.rst)",
@@ -57,35 +57,6 @@ func diskEvidence(d *fleet.Disk) fleet.Evidence {
 		d.IO.ReadsSec.V, d.IO.WritesSec.V, d.IO.Await.V.Round(time.Millisecond/10), d.IO.Util.V*100, queue)
 }
 
-// loadEvidence are the units that load a disk most, three at most.
-func loadEvidence(s *fleet.Snapshot, d *fleet.Disk) (all []fleet.Evidence) {
-	type load struct {
-		unit  *fleet.Unit
-		bytes float64
-	}
-	var loads []load
-	p, ok := s.Part(d.Source, fleet.KindUnit.Scope())
-	if !ok {
-		return nil
-	}
-	for _, o := range p.Facts {
-		u, ok := o.(*fleet.Unit)
-		if !ok || u.Host != d.Host {
-			continue
-		}
-		for i := range u.IO {
-			if b := u.IO[i].Bytes(); u.IO[i].Disk == d.Name && b.V > 64<<10 {
-				loads = append(loads, load{u, b.V})
-			}
-		}
-	}
-	slices.SortStableFunc(loads, func(a, b load) int { return cmp.Compare(b.bytes, a.bytes) })
-	for _, l := range loads[:min(3, len(loads))] {
-		all = append(all, because(l.unit, time.Time{}, "io.stat of "+l.unit.Name, "%s loads it with %s/s", cmp.Or(l.unit.Domain, l.unit.Name), bytes(l.bytes)))
-	}
-	return all
-}
-
 // slowFrom is how long an operation takes on a disk that is slow for its sort.
 func slowFrom(d *fleet.Disk) time.Duration {
 	if d.Rotational.OK && !d.Rotational.V {
@@ -111,8 +82,7 @@ func slowDisk(s *fleet.Snapshot, d *fleet.Disk) Verdict {
 	default:
 		v.Says = fmt.Sprintf("%s takes more than %v for each request", diskName(d), limit)
 	}
-	v.Because = append([]fleet.Evidence{diskEvidence(d)}, loadEvidence(s, d)...)
-	return v
+	return withLoad(s, d, v)
 }
 
 func fullQueue(s *fleet.Snapshot, d *fleet.Disk) Verdict {
@@ -128,10 +98,16 @@ func fullQueue(s *fleet.Snapshot, d *fleet.Disk) Verdict {
 	case busy <= 0.8 || queue <= 10 || await <= limit:
 		return Verdict{State: Lingering}
 	}
-	return Verdict{
-		State: Bad, Says: diskName(d) + " has more to do than it can: more than ten requests wait all the time",
-		Because: append([]fleet.Evidence{diskEvidence(d)}, loadEvidence(s, d)...),
-	}
+	return withLoad(s, d, Verdict{State: Bad, Says: diskName(d) + " has more to do than it can: more than ten requests wait all the time"})
+}
+
+// withLoad adds to a verdict what the disk does, and for whom.
+func withLoad(s *fleet.Snapshot, d *fleet.Disk, v Verdict) Verdict {
+	total := fleet.Opt[float64]{V: d.IO.ReadBytesSec.V + d.IO.WriteBytesSec.V, OK: d.IO.ReadBytesSec.OK && d.IO.WriteBytesSec.OK}
+	who, missing := loaders(s, d.Source, d.Host, d.Name, total)
+	v.Because = append([]fleet.Evidence{diskEvidence(d)}, who...)
+	v.Missing = append(v.Missing, missing...)
+	return v
 }
 
 func idleForIO(_ *fleet.Snapshot, h *fleet.Host) Verdict {
@@ -149,7 +125,7 @@ func idleForIO(_ *fleet.Snapshot, h *fleet.Host) Verdict {
 	}
 }
 
-func ioPressure(_ *fleet.Snapshot, h *fleet.Host) Verdict {
+func ioPressure(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	if h.Pressure == nil {
 		return Verdict{State: CannotTell, Missing: []string{"/proc/pressure/io: boot " + h.Name + " with psi=1"}}
 	}
@@ -167,6 +143,7 @@ func ioPressure(_ *fleet.Snapshot, h *fleet.Host) Verdict {
 		v.Severity = fleet.Serious
 		v.Says = "all tasks on " + h.Name + " wait for disks a fifth of the time"
 	}
-	v.Because = append(v.Because, waitEvidence(h)...)
+	who, missing := loaders(s, h.Source, h.Name, "", fleet.Opt[float64]{})
+	v.Because, v.Missing = append(append(v.Because, who...), waitEvidence(h)...), missing
 	return v
 }

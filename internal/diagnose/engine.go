@@ -17,7 +17,8 @@ type engine struct {
 	fails   map[fleet.Kind][]int // rules by the kind of which they read whether looking at it fails
 	around  map[fleet.Kind][]int // rules by the kinds they read in their object's source
 	far     map[fleet.Kind][]int // rules by the kinds they read around a host further away
-	farther []int                // rules that read anything so
+	farther []int                // rules that read anything so, or beside their object
+	beside  map[fleet.Kind][]int // rules by the kinds they read beside their object
 	seen    map[fleet.Kind][]int // rules by the kind whose Part.At they read
 
 	links  *linker
@@ -29,7 +30,7 @@ type engine struct {
 func newEngine(rules []Rule) *engine {
 	e := &engine{
 		rules: rules, byID: map[string]int{}, byKind: map[fleet.Kind][]int{}, readers: map[fleet.Kind][]int{},
-		fails: map[fleet.Kind][]int{}, around: map[fleet.Kind][]int{}, far: map[fleet.Kind][]int{}, seen: map[fleet.Kind][]int{},
+		fails: map[fleet.Kind][]int{}, around: map[fleet.Kind][]int{}, far: map[fleet.Kind][]int{}, seen: map[fleet.Kind][]int{}, beside: map[fleet.Kind][]int{},
 	}
 	for i := range rules {
 		r := &rules[i]
@@ -44,7 +45,10 @@ func newEngine(rules []Rule) *engine {
 		for _, k := range r.Reads.Far {
 			e.far[k] = append(e.far[k], i)
 		}
-		if len(r.Reads.Far) > 0 {
+		for _, k := range r.Reads.Beside {
+			e.beside[k] = append(e.beside[k], i)
+		}
+		if len(r.Reads.Far)+len(r.Reads.Beside) > 0 {
 			e.farther = append(e.farther, i)
 		}
 		if k := r.Reads.Fails; k != "" {
@@ -119,8 +123,13 @@ func (e *engine) step(prev, next *fleet.Snapshot, changed []fleet.Change) ([]fle
 		ref := c.Ref()
 		e.judgeAll(linked, c.New, ref)
 		e.neighbours(linked, ref, e.readers[ref.Kind], near)
+		if rules := e.beside[ref.Kind]; len(rules) > 0 {
+			for l := range linked.Up(ref) {
+				e.neighbours(linked, l.To, rules, near)
+			}
+		}
 		e.folder.moved(ref)
-		if carries(ref.Kind) && !slices.Equal(statesOf(c.Old), statesOf(c.New)) {
+		if carries(ref.Kind) && !slices.Equal(statesOf(c.Old), statesOf(c.New)) || regroups(c.Old, c.New) {
 			e.folder.refold()
 		}
 	}

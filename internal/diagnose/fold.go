@@ -38,18 +38,18 @@ type folder struct {
 	some    []*entry
 	shown   []int                // how many findings of a rule are shown
 	around  map[aroundKey]*entry // the best cause there is in a source, as long as causes do not change
+	apps    map[aroundKey]*suspects
 }
 
 type aroundKey struct {
-	rule      int
-	source    string
-	namespace string
+	rule   int
+	source string
 }
 
 func newFolder(rules []Rule, byID map[string]int) *folder {
 	f := &folder{
 		rules: rules, causes: make([][]bool, len(rules)), depth: make([]int, len(rules)), shown: make([]int, len(rules)),
-		entries: map[id]*entry{}, on: map[fleet.Ref][]*entry{}, around: map[aroundKey]*entry{},
+		entries: map[id]*entry{}, on: map[fleet.Ref][]*entry{}, around: map[aroundKey]*entry{}, apps: map[aroundKey]*suspects{},
 	}
 	direct := make([][]int, len(rules)) // by effect
 	for cause := range rules {
@@ -150,6 +150,7 @@ func (d *folder) fold(s *fleet.Snapshot, before []fleet.Finding) []fleet.Finding
 	}
 	if d.all {
 		clear(d.around)
+		clear(d.apps)
 		d.some = d.some[:0]
 		for _, e := range d.order {
 			d.tie(s, e)

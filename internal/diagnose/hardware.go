@@ -100,7 +100,7 @@ func deadController(s *fleet.Snapshot, h *fleet.Host) Verdict {
 		disk = fleet.OfHost(fleet.KindDisk, h.Source, h.Name, last.Subject+"n1")
 		return fmt.Sprintf("the controller %s of %s is dead: %s", last.Subject, h.Name, cmp.Or(last.Cause, "it does not answer"))
 	})
-	if _, known := s.Get(disk); known && v.State == Bad {
+	if v.State == Bad {
 		v.On = disk
 	}
 	return v

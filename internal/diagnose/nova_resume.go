@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"fmt"
-	"time"
 
 	"strata/internal/fleet"
 )
@@ -81,19 +80,4 @@ func resumeSeen(s *fleet.Snapshot, h *fleet.Hypervisor, v *Verdict) {
 	if c.Resume.V && !c.Changed.After(v.Since) {
 		v.Missing = append(v.Missing, "why they were left off all the same: a guest that shut down before its host is not started; the log of nova-compute on "+h.Hostname)
 	}
-}
-
-// slowEvent is how long after its action a stop's event begins when nova-compute was busy with more than that one guest.
-const slowEvent = 3 * time.Second
-
-// noticed tells which of nova-compute's two ways led to a stop: libvirt's word on one guest makes an action of its own, just as
-// its event begins; the check of all guests makes its actions of the time when it began, so that the event comes later.
-func noticed(v *fleet.Server, stop fleet.ServerAction) []fleet.Evidence {
-	for _, e := range stop.Events {
-		if gap := e.Start.Sub(stop.Start); gap >= slowEvent {
-			return []fleet.Evidence{because(v, e.Start, "nova os-instance-actions events",
-				"%s began %s after its action: nova-compute's check of all guests, at its start or each ten minutes, found it off (or a queue was slow)", e.Event, gap.Round(time.Second))}
-		}
-	}
-	return nil
 }

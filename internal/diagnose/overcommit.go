@@ -49,7 +49,7 @@ func overcommitted(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	return Verdict{
 		State:   Bad,
 		Says:    fmt.Sprintf("%s on %s may take more memory than it has: then it swaps, or kills one", plural(guests, "virtual machine"), h.Name),
-		Because: []fleet.Evidence{guestEvidence(h, guests, memory)},
+		Because: append([]fleet.Evidence{guestEvidence(h, guests, memory)}, savingEvidence(s, h)...),
 	}
 }
 

@@ -20,13 +20,13 @@ func podRules() []Rule {
 	}, {
 		ID: "K8S-08", Title: "pod does not go away", Kind: fleet.KindPod, Severity: fleet.Warn,
 		Source: "heuristic: 5 min after its deletionTimestamp", Hold: 5 * time.Minute,
-		Judge: on(stuckDeleting),
+		Fold: Fold{Named: true}, Explains: []string{"ARGO-02"}, Judge: on(stuckDeleting),
 	}, {
 		ID: "K8S-22", Title: "pod not ready", Kind: fleet.KindPod, Severity: fleet.Warn,
 		Source: "pod status.conditions Ready; heuristic: for 1 min, of a new pod after 5", Hold: time.Minute, Explains: []string{"ARGO-02"}, Judge: on(podNotReady),
 	}, {
 		ID: "K8S-25", Title: "pod failed", Kind: fleet.KindPod, Severity: fleet.Warn,
-		Source: "pod status.phase Failed", Fold: Fold{After: true}, Judge: on(podFailed),
+		Source: "pod status.phase Failed", Fold: Fold{After: true, Named: true}, Explains: []string{"ARGO-02"}, Judge: on(podFailed),
 	}}
 }
 

@@ -65,7 +65,7 @@ func (r random) silence(w *world) {
 
 // kind picks what object makes.
 func (r random) kind() int {
-	cloud, machines := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 11, 14, 15, 16, 17, 19, 22}, []int{0, 2, 10, 10, 11, 11, 12, 13, 17, 18, 20, 21, 23, 24}
+	cloud, machines := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 11, 14, 15, 16, 17, 19, 22}, []int{0, 2, 10, 10, 11, 11, 11, 12, 13, 17, 18, 20, 21, 23, 24, 24}
 	switch r.mostly {
 	case 1:
 		return cloud[r.IntN(len(cloud))]
@@ -189,8 +189,22 @@ func (r random) flavor() fleet.Flavor {
 }
 
 func (r random) app(w *world) fleet.Object {
+	var objects *fleet.AppObjects
+	if r.IntN(3) > 0 {
+		objects = &fleet.AppObjects{HealthUntold: r.yes(), Custom: r.IntN(3) == 0}
+		for _, name := range []string{"s1", "s2"} {
+			if o := (fleet.AppObject{Group: "apps", Kind: "Deployment", Namespace: "d", Name: name, Health: r.one("Degraded", "", "Healthy")}); r.yes() {
+				objects.Owners = append(objects.Owners, o.Key())
+				objects.Off = append(objects.Off, o)
+			}
+		}
+		if r.yes() {
+			objects.Owners = append(objects.Owners, "PersistentVolumeClaim/d/c1")
+		}
+	}
 	return &fleet.App{
-		Source: "kube/p", Namespace: "argocd", Name: r.one("a1", "a2"), Target: fleet.AppTarget{Namespace: r.one("", "d")},
+		Objects: objects,
+		Source:  "kube/p", Namespace: "argocd", Name: r.one("a1", "a2"), Target: fleet.AppTarget{Namespace: r.one("", "d")},
 		Sync:      fleet.AppSync{Status: r.one("Synced", "OutOfSync", "OutOfSync", "Unknown", ""), Auto: r.yes()},
 		Condition: fleet.AppHealth{Status: r.one("Healthy", "Degraded", "Degraded", "Missing", "Progressing", "Progressing", "Unknown", "")},
 		Operation: fleet.AppOperation{Asked: r.IntN(6) == 0, Phase: r.one("", "Failed", "Succeeded"), Finished: r.ago(w, time.Hour)},
@@ -244,7 +258,7 @@ func (r random) domain(w *world) fleet.Object {
 	host := r.one("h1", "h2")
 	d := &fleet.Domain{
 		Source: "libvirt/" + host, Host: host, Name: r.one("h1", "h2", "instance-1", "instance-2"), UUID: uuid(r.IntN(2) + r.IntN(3)),
-		State: r.one("running", "running", "paused", "shut off", "crashed", "no state"), Reason: r.one("I/O error", "crashed", "booted"), Compute: fleet.DomainSize{Memory: uint64(r.IntN(90) << 20)},
+		State: r.one("running", "running", "paused", "shut off", "crashed", "no state"), Reason: r.one("I/O error", "crashed", "booted"), Compute: fleet.DomainSize{Memory: uint64(r.IntN(90) << 20), Balloon: fleet.Opt[uint64]{V: uint64(r.IntN(90) << 20), OK: r.yes()}},
 		Set:     fleet.DomainSet{PanicSeen: fleet.Opt[bool]{V: r.yes(), OK: r.yes()}},
 		Process: fleet.DomainRun{Unit: r.one("", "m.scope"), ID: fleet.Opt[int]{V: 1, OK: r.yes()}, Started: r.ago(w, 3*time.Hour), Swapped: fleet.Opt[uint64]{V: uint64(r.IntN(9 << 20)), OK: r.yes()}},
 	}
@@ -292,7 +306,7 @@ func boot(n int) string { return fmt.Sprintf("6c59b8002d8d4da592d66bbe5279260%d"
 // kernelWords are classes, subjects and causes of what kernels write.
 func kernelWords() []string {
 	return []string{
-		"oom|qemu[1]|", "hung-task|x[1]|kvm_async_pf_task_wait", "hung-task|x[1]|jbd2_x", "hung-task|x[2]|", "io-error|sda1|", "io-error|scsi 0:0:0:0|", "nvme|nvme0|", "ext4|sda|", "hung-task|x[3]|",
+		"oom|qemu[1]|", "hung-task|x[1]|kvm_async_pf_task_wait", "hung-task|x[1]|jbd2_x", "hung-task|x[2]|", "hung-task|x[2]|", "io-error|sda1|", "io-error|scsi 0:0:0:0|", "nvme|nvme0|", "ext4|sda|", "hung-task|x[3]|",
 		"remount-ro|sda|", "thermal|Core|", "thermal|Core|", "thermal|Core|", "panic|dnf[3]|async #PF", "panic|x[1]|Unable to mount root fs", "panic||", "boot|6.0|", "boot|6.1|", "lockup|CPU 1|", "oops||", "ata|ata1|", "mce||",
 		"edac|MC0|", "aer|p|", "link|eno1|down", "link|eno1|down", "md|md0|",
 	}
@@ -384,7 +398,7 @@ func (r random) pod(w *world) fleet.Object {
 			Reason:  r.one("", "", "CrashLoopBackOff", "ImagePullBackOff", "Unschedulable", "CreateContainerError", "ContainerCreating"),
 			Message: r.one("", "untolerated taint {node.kubernetes.io/unreachable: }", "Insufficient cpu"),
 		},
-		Created: r.ago(w, 10*time.Minute),
+		Created: r.ago(w, 10*time.Minute), Owner: r.one("", "ReplicaSet/s1-5d", "ReplicaSet/s2-5d", "Job/s1"),
 	}
 	if r.IntN(8) == 0 {
 		p.Deleting = r.ago(w, 10*time.Minute)
@@ -406,6 +420,9 @@ func (r random) host(w *world) fleet.Object {
 		},
 		Busy: r.maybe(float64(r.IntN(5)) / 10), Steal: r.maybe(float64(r.IntN(2))),
 		Swap: fleet.Swap{Total: swap, Used: uint64(r.IntN(101)) * swap / 100, InBytesSec: r.maybe(float64(r.IntN(9 << 20))), OutBytesSec: r.maybe(float64(r.IntN(9 << 20)))},
+	}
+	if r.yes() {
+		h.Memory.Saving = fleet.Saving{Merging: fleet.Some(r.yes()), Profit: fleet.Opt[int64]{V: int64(r.IntN(3)-1) << 25, OK: true}, Zswap: fleet.Some(r.yes()), Stored: fleet.Some(uint64(r.IntN(4)) << 27)}
 	}
 	if r.yes() {
 		h.Waits = &fleet.Waits{IO: r.maybe(float64(r.IntN(5)) / 20)}
@@ -450,7 +467,7 @@ func (r random) part(w *world) fleet.Object {
 	d := &fleet.Disk{Source: "host/" + host, Host: host, Name: r.one("sda", "nvme0n1", "md0"), Bus: r.one("nvme", "ata", "md"), Rotational: fleet.Opt[bool]{V: r.yes(), OK: r.yes()}}
 	d.IO = fleet.DiskIO{
 		ReadsSec: r.maybe(float64(r.IntN(9))), WritesSec: r.maybe(float64(r.IntN(9))), Await: fleet.Some(time.Duration(r.IntN(700)) * time.Millisecond),
-		Util: r.maybe(float64(1+8*r.IntN(2)) / 10), Queue: r.maybe(float64(r.IntN(20))),
+		Util: r.maybe(float64(1+8*(r.IntN(3)/2)) / 10), Queue: r.maybe(float64(r.IntN(20))),
 	}
 	if r.IntN(4) > 0 {
 		d.Smart = &fleet.Smart{Passed: fleet.Some(r.yes()), Warning: fleet.Some(r.IntN(3)), UsedPct: fleet.Some(r.IntN(120)), SMR: r.yes(), Hours: fleet.Some(r.IntN(2000)), ATA: &fleet.SmartATA{LoadCycles: fleet.Some(r.IntN(400_000))}}

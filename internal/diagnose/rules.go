@@ -5,10 +5,10 @@ import "slices"
 // Rules returns all rules. A rule's place in the list means nothing.
 func Rules() []Rule {
 	all := slices.Concat(
-		stopRules(), serverRules(), computeRules(), linkRules(),
+		stopRules(), syncRules(), serverRules(), computeRules(), linkRules(),
 		nodeRules(), podRules(), podStartRules(), volumeRules(),
 		heatRules(), smartRules(), counterRules(), filesystemRules(), memoryRules(), domainRules(), unitRules(), kernelRules(), endpointRules(),
-		bootRules(), waitRules(), overcommitRules(),
+		bootRules(), waitRules(), overcommitRules(), savingRules(),
 		resumeRules(), resizeRules(), restartRules(), hoursRules(), flavorRules(), lossRules(), argoRules(),
 		hardwareRules(), panicRules(), machineRestartRules(), stallRules(), spaceRules(), diskIORules(), deviceRules(),
 		memoryRiskRules(), coolingRules(), smartLogRules(),

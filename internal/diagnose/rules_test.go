@@ -87,7 +87,7 @@ func TestIncidentHasOneRoot(t *testing.T) {
 			t.Errorf("%s lacks the evidence %q: %+v", key, want, f)
 		}
 	}
-	if kinds[fleet.KindServer] != 2 || kinds[fleet.KindNode] != 4 || kinds[fleet.KindPod] != 3 {
+	if kinds[fleet.KindServer] != 4 || kinds[fleet.KindNode] != 4 || kinds[fleet.KindPod] != 3 {
 		t.Errorf("findings by kind: %v", kinds)
 	}
 }

@@ -12,6 +12,7 @@ func shorts() map[string]string {
 func upperShorts() map[string]string {
 	return map[string]string{
 		"NOVA-01": "stopped by nova",
+		"NOVA-02": "found off",
 		"NOVA-03": "power disagrees",
 		"NOVA-04": "does not start its guests",
 		"NOVA-05": "silent",
@@ -124,6 +125,7 @@ func lowerShorts() map[string]string {
 		"MEM-06":       "overcommitted",
 		"MEM-07":       "partly in swap",
 		"MEM-08":       "refuses memory",
+		"MEM-09":       "stretches its memory",
 		"MEM-10":       "no safety net",
 		"IO-01":        "slow",
 		"IO-02":        "overloaded",

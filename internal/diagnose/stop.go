@@ -14,7 +14,7 @@ func stopRules() []Rule {
 	return []Rule{{
 		ID: "NOVA-01", Title: "server stopped by nova itself", Kind: fleet.KindServer, Severity: fleet.Serious,
 		Source:   "nova/compute/manager.py _stop_unexpected_shutdown_instance: an admin context without user and project",
-		Explains: append(down, "NOVA-21"),
+		Explains: append(down, "NOVA-21", "NOVA-02"),
 		Remedies: []string{"server-start"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}}, Judge: on(stoppedByNova),
 	}, {
 		ID: "NOVA-20", Title: "server stopped by a person", Kind: fleet.KindServer, Severity: fleet.Info,
@@ -94,18 +94,28 @@ func whyOff(v *fleet.Server) string {
 	return "why the guest went off (a poweroff inside looks the same): virsh domstate --reason " + domain + " on " + host + ", before the next start"
 }
 
-func stoppedByNova(s *fleet.Snapshot, v *fleet.Server) Verdict {
-	if off := isOff(v); off.State != Bad {
-		return off
-	}
-	if v.Actions == nil {
-		return Verdict{State: CannotTell, Missing: listActions(v)}
+// novaStop is the stop by nova that a server is off for; where there is none, why not.
+func novaStop(v *fleet.Server) (fleet.ServerAction, Verdict) {
+	off := isOff(v)
+	switch {
+	case off.State != Bad:
+		return fleet.ServerAction{}, off
+	case v.Actions == nil:
+		return fleet.ServerAction{}, Verdict{State: CannotTell, Missing: listActions(v)}
 	}
 	stop, ok := v.LastStop()
 	if !ok || !stop.ByNova() {
-		return Verdict{State: OK}
+		return stop, Verdict{State: OK}
 	}
-	verdict := Verdict{
+	return stop, off
+}
+
+func stoppedByNova(s *fleet.Snapshot, v *fleet.Server) Verdict {
+	stop, verdict := novaStop(v)
+	if verdict.State != Bad {
+		return verdict
+	}
+	verdict = Verdict{
 		State:   Bad,
 		Says:    fmt.Sprintf("%s is off: stopped by nova itself at %s, not by a person", v.Name, clock(s, stop.Start)),
 		Because: append(append(actionEvidence(v, stop), noticed(v, stop)...), statusEvidence(v)),

@@ -61,6 +61,19 @@ type Memory struct {
 	MajorFaultsSec Opt[float64] `json:"majorFaultsPerSec,omitzero"`
 	Overcommit     Opt[int]     `json:"overcommit,omitzero"`   // vm.overcommit_memory: 2 refuses what exceeds CommitLimit
 	Committed      Opt[int]     `json:"committedPct,omitzero"` // Committed_AS in percent of CommitLimit, in steps of five, where that is a limit
+	Saving         Saving       `json:"saving,omitzero"`
+}
+
+// Saving is what makes memory go further: merging of equal pages (KSM) and swap that is kept in memory, compressed (zswap).
+// What the kernel does not tell is missing.
+type Saving struct {
+	Merging Opt[bool]   `json:"ksm,omitzero"`            // /sys/kernel/mm/ksm/run is 1
+	Shared  Opt[uint64] `json:"ksmSharedBytes,omitzero"` // what merged pages take (pages_shared)
+	Merged  Opt[uint64] `json:"ksmMergedBytes,omitzero"` // what they would take more if they were not (pages_sharing)
+	Profit  Opt[int64]  `json:"ksmProfitBytes,omitzero"` // Merged less what merging itself takes (general_profit); since 6.1
+	Zswap   Opt[bool]   `json:"zswap,omitzero"`          // /sys/module/zswap/parameters/enabled
+	Stored  Opt[uint64] `json:"zswappedBytes,omitzero"`  // what of the swap in use is kept in memory (Zswapped of /proc/meminfo); since 5.19
+	Pool    Opt[uint64] `json:"zswapBytes,omitzero"`     // the memory that takes (Zswap)
 }
 
 // Swap is the swap in use and what goes in and out of it. A total of zero is no swap, or not known: see SwapKnown.

@@ -224,6 +224,8 @@ type Domain struct {
 type DomainSize struct {
 	VCPUs  int    `json:"vcpus"`
 	Memory uint64 `json:"memoryBytes"`
+	// Balloon is what its balloon leaves it of that while it runs (balloon.current of its statistics).
+	Balloon Opt[uint64] `json:"balloonBytes,omitzero"`
 }
 
 // DomainRun is a domain at work. All of it changes with each start.

@@ -104,6 +104,7 @@ type App struct {
 	Refresh    string       `json:"refresh,omitempty"`    // a refresh that is asked for: normal, hard
 	Reconciled time.Time    `json:"reconciled,omitzero"`  // status.reconciledAt
 	Complaints []string     `json:"complaints,omitempty"` // status.conditions
+	Objects    *AppObjects  `json:"objects,omitempty"`    // status.resources; nil where it has none, as before it was compared
 	Created    time.Time    `json:"created,omitzero"`
 }
 

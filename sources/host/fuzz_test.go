@@ -190,6 +190,17 @@ func FuzzSwapFiles(f *testing.F) {
 	})
 }
 
+func FuzzZswap(f *testing.F) {
+	f.Add("Zswap:            1024 kB\nZswapped:         4096 kB\n")
+	f.Add("Zswap: 18446744073709551615 kB\nZswapped: -1 kB\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		pool, stored := parseZswap(text)
+		if pool.V%1024 != 0 || stored.V%1024 != 0 || !pool.OK && pool.V != 0 || !stored.OK && stored.V != 0 {
+			t.Errorf("%q: %v %v", text, pool, stored)
+		}
+	})
+}
+
 func FuzzCommitted(f *testing.F) {
 	f.Add("CommitLimit:    12037888 kB\nCommitted_AS:    9379588 kB\n")
 	f.Add("CommitLimit: 1 kB\nCommitted_AS: 18446744073709551615 kB\n")

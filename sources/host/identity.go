@@ -20,6 +20,7 @@ type identity struct {
 	id     fleet.HostID
 
 	overcommit fleet.Opt[int]
+	saving     fleet.Saving
 }
 
 // identify reads who the machine says it is.
@@ -39,6 +40,7 @@ func identify(at tree.Tree, bootID string, n *notes) identity {
 	if n, ok := at.Number("/proc/sys/vm/overcommit_memory"); ok && n <= refuses {
 		known.overcommit = fleet.Some(int(n))
 	}
+	known.saving = saving(at)
 	known.id = fleet.HostID{
 		Kernel:     at.Word("/proc/sys/kernel/osrelease"),
 		OS:         prettyName(at.Word("/etc/os-release")),

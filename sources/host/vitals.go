@@ -111,6 +111,7 @@ func (m *hostReader) memory(ctx context.Context, h *fleet.Host) {
 	}
 	m.notes.set("memory", "")
 	h.Memory = fleet.Memory{Total: v.Total, Available: fleet.Some(v.Available), Cached: v.Cached, Dirty: v.Dirty}
+	h.Memory.Saving = m.known.saving
 	h.Swap.Total, h.Swap.Used = v.SwapTotal, v.SwapTotal-min(v.SwapFree, v.SwapTotal)
 	if h.Memory.Overcommit = m.known.overcommit; h.Memory.Overcommit.V == refuses {
 		meminfo, _ := m.at.Bytes("/proc/meminfo")

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"errors"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -42,7 +43,21 @@ type app struct {
 		} `json:"operationState"`
 		Reconciled stamp          `json:"reconciledAt"`
 		Conditions []podCondition `json:"conditions"`
+		Resources  []appResource  `json:"resources"`
+		HealthIn   text           `json:"resourceHealthSource"`
 	} `json:"status"`
+}
+
+type appResource struct {
+	Group     text `json:"group"`
+	Kind      text `json:"kind"`
+	Namespace text `json:"namespace"`
+	Name      text `json:"name"`
+	Status    text `json:"status"`
+	Health    struct {
+		Status  text `json:"status"`
+		Message text `json:"message"`
+	} `json:"health"`
 }
 
 type appOrigin struct {
@@ -70,8 +85,45 @@ func (a *app) reset() { *a = app{} }
 
 func (a *app) unmarshal([]byte) error { return errors.New("an application in protobuf") }
 
-// complaintsMost bounds the conditions kept of an application.
-const complaintsMost = 8
+// What is kept of an application at most.
+const (
+	complaintsMost = 8
+	offMost        = 20
+	ownersMost     = 200
+)
+
+// objects is what the application consists of.
+func (a *app) objects(in *interner) *fleet.AppObjects {
+	s := &a.Status
+	if len(s.Resources) == 0 {
+		return nil
+	}
+	all := &fleet.AppObjects{Count: len(s.Resources), HealthUntold: s.HealthIn.is("appTree")}
+	for i := range s.Resources {
+		r := &s.Resources[i]
+		o := fleet.AppObject{
+			Group: in.of(r.Group), Kind: in.of(r.Kind), Namespace: in.of(r.Namespace), Name: in.of(r.Name),
+			Sync: in.of(r.Status), Health: in.of(r.Health.Status), Message: in.message(r.Health.Message),
+		}
+		all.Custom = all.Custom || o.Custom()
+		switch {
+		case !o.Owns():
+		case len(all.Owners) == ownersMost:
+			all.Custom = true
+		default:
+			all.Owners = append(all.Owners, o.Key())
+		}
+		switch {
+		case !o.Off():
+		case len(all.Off) == offMost:
+			all.More++
+		default:
+			all.Off = append(all.Off, o)
+		}
+	}
+	slices.Sort(all.Owners)
+	return all
+}
 
 // fact makes the application as strata knows it.
 func (a *app) fact(source string, in *interner) fleet.Object {
@@ -86,6 +138,7 @@ func (a *app) fact(source string, in *interner) fleet.Object {
 			Started: s.Operation.Started.Time, Finished: s.Operation.Finished.Time,
 		},
 		Reconciled: s.Reconciled.Time, Created: a.Meta.Created.Time,
+		Objects: a.objects(in),
 	}
 	origin := a.Spec.Origin
 	if len(origin.Repo) == 0 && len(a.Spec.Origins) > 0 {

@@ -2,6 +2,8 @@ package kube
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -109,7 +111,12 @@ const application = `{"apiVersion":"argoproj.io/v1alpha1","kind":"Application","
 "operation":{"sync":{}},
 "status":{"sync":{"status":"OutOfSync","revisions":["abc","def"]},"health":{"status":"Degraded","message":"a pod crashes"},
 "operationState":{"phase":"Failed","message":"hook failed","startedAt":"2023-11-14T22:13:21Z","finishedAt":"2023-11-14T22:13:22Z"},
-"reconciledAt":"2023-11-14T22:13:23Z","conditions":[{"type":"SyncError","message":"no such path"}]}}`
+"reconciledAt":"2023-11-14T22:13:23Z","conditions":[{"type":"SyncError","message":"no such path"}],"resources":[
+{"version":"v1","kind":"ConfigMap","namespace":"shop","name":"conf","status":"OutOfSync"},
+{"group":"apps","version":"v1","kind":"Deployment","namespace":"shop","name":"web","status":"Synced","health":{"status":"Degraded","message":"too slow"},"syncWave":2},
+{"group":"apps","version":"v1","kind":"StatefulSet","namespace":"shop","name":"db","status":"Synced","health":{"status":"Healthy"}},
+{"version":"v1","kind":"PersistentVolumeClaim","namespace":"shop","name":"data","status":"Synced","health":null},
+{"group":"batch","version":"v1","kind":"Job","namespace":"shop","name":"seed","status":"Synced","health":{"status":"Suspended"}}]}}`
 
 func TestAnApplicationIsReadWhole(t *testing.T) {
 	t.Parallel()
@@ -120,9 +127,35 @@ func TestAnApplicationIsReadWhole(t *testing.T) {
 		Sync: fleet.AppSync{Status: "OutOfSync", Revision: "abc", Auto: true}, Condition: fleet.AppHealth{Status: "Degraded", Message: "a pod crashes"},
 		Operation:  fleet.AppOperation{Asked: true, Phase: "Failed", Message: "hook failed", Started: utc(1), Finished: utc(2)},
 		Complaints: []string{"SyncError: no such path"},
+		Objects: &fleet.AppObjects{
+			Count: 5, Owners: []string{"Deployment/shop/web", "Job/shop/seed", "PersistentVolumeClaim/shop/data", "StatefulSet/shop/db"},
+			Off: []fleet.AppObject{
+				{Kind: "ConfigMap", Namespace: "shop", Name: "conf", Sync: "OutOfSync"},
+				{Group: "apps", Kind: "Deployment", Namespace: "shop", Name: "web", Sync: "Synced", Health: "Degraded", Message: "too slow"},
+			},
+		},
 	}
 	if diff := cmp.Diff(fleet.Object(want), got.fact); diff != "" || got.err != nil {
 		t.Errorf("%v (-want +got):\n%s", got.err, diff)
+	}
+}
+
+// What is kept of an application with very many objects is bounded; Argo CD 3 does not tell how each is.
+func TestAnApplicationOfManyObjects(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString(`{"metadata":{"name":"big","namespace":"argocd","resourceVersion":"1"},"status":{"resourceHealthSource":"appTree","resources":[`)
+	for i := range 250 {
+		fmt.Fprintf(&b, `{"group":"apps","kind":"Deployment","namespace":"n","name":"d%03d","status":"OutOfSync"},`, i)
+	}
+	b.WriteString(`{"kind":"Service","namespace":"n","name":"s","status":"Synced"}]}}`)
+	got := kindOf(t, "applications").decoder(testSource, newInterner()).json([]byte(b.String()))
+	if got.err != nil {
+		t.Fatal(got.err)
+	}
+	all := got.fact.(*fleet.App).Objects
+	if all.Count != 251 || len(all.Off) != 20 || all.More != 230 || len(all.Owners) != 200 || !all.Custom || !all.HealthUntold {
+		t.Errorf("%d objects, %d and %d off, %d owners, custom %t, untold %t", all.Count, len(all.Off), all.More, len(all.Owners), all.Custom, all.HealthUntold)
 	}
 }
 

@@ -147,6 +147,9 @@ func (w *watcher) fill(o *fleet.Domain, k *known, d connect.LibvirtDomain, run p
 		o.Compute.Memory = bytesOf(d.Stats["balloon.maximum"], "KiB")
 	}
 	if running {
+		if n := bytesOf(d.Stats["balloon.current"], "KiB"); n > 0 {
+			o.Compute.Balloon = fleet.Some(n)
+		}
 		o.Process = fleet.DomainRun{ID: k.live.id, PID: run.pid, Unit: run.unit, Started: run.started, CPU: k.share, Swapped: run.swapped}
 		if d.ID.OK {
 			o.Process.ID = d.ID

@@ -145,7 +145,7 @@ func TestADomainIsSeenWhole(t *testing.T) {
 	if d.Name != "compute" || d.Host != "alpha" || d.State != "running" || d.Reason != "booted" || !d.Set.Persistent || !d.Set.Autostart || d.Nova != "" {
 		t.Errorf("the domain is %+v", d)
 	}
-	if d.Compute != (fleet.DomainSize{VCPUs: 4, Memory: 8 << 30}) || len(d.MACs) != 1 || d.MACs[0] != "52:54:00:00:00:01" || len(d.Missing) > 0 {
+	if d.Compute != (fleet.DomainSize{VCPUs: 4, Memory: 8 << 30, Balloon: some(8 << 30)}) || len(d.MACs) != 1 || d.MACs[0] != "52:54:00:00:00:01" || len(d.Missing) > 0 {
 		t.Errorf("the domain is %+v", d)
 	}
 	p := d.Process

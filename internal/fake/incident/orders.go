@@ -23,9 +23,16 @@ func (c *cluster) furnishWork(now time.Time) {
 	}
 	const repo = "https://git.example/wwwm/deploy.git"
 	for _, a := range []kube.App{
-		{Name: "wwwm", Path: "overlays/prod", Revision: "9f4c1e7a02d85b36"},
-		{Name: "wwwm-dev", Path: "overlays/dev", Revision: "41b7730cd9ee1f58", Sync: "OutOfSync"},
+		{Name: "wwwm", Path: "overlays/prod", Revision: "9f4c1e7a02d85b36", Resources: `[
+			{"version":"v1","kind":"Service","namespace":"default","name":"wwwm-spring-be","status":"Synced"},
+			{"version":"v1","kind":"PersistentVolumeClaim","namespace":"default","name":"wwwm-mysql-pvc","status":"Synced"},
+			{"group":"apps","version":"v1","kind":"Deployment","namespace":"default","name":"wwwm-mysql","status":"Synced"},
+			{"group":"apps","version":"v1","kind":"Deployment","namespace":"default","name":"wwwm-spring-be-deployment","status":"Synced"}]`},
+		{Name: "wwwm-dev", Path: "overlays/dev", Revision: "41b7730cd9ee1f58", Sync: "OutOfSync", Resources: `[
+			{"version":"v1","kind":"Service","namespace":"default","name":"wwwm-spring-be-v2-dev","status":"Synced"},
+			{"group":"apps","version":"v1","kind":"Deployment","namespace":"default","name":"wwwm-spring-be-v2-dev","status":"OutOfSync"}]`},
 	} {
+		a.HealthSource = "appTree"
 		a.Namespace, a.Project, a.Repo, a.Reconciled = "argocd", "wwwm", repo, now.Add(-2*time.Minute)
 		a.Operation = kube.Operation{Phase: "Succeeded", Message: "successfully synced (all tasks run)", Started: now.Add(-46 * time.Hour), Finished: now.Add(-46 * time.Hour)}
 		c.kube.AddApp(a)

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -95,6 +96,8 @@ type App struct {
 	Asked           bool   // the field operation is there
 	Operation       Operation
 	Reconciled      time.Time
+	Resources       string // status.resources as JSON
+	HealthSource    string // status.resourceHealthSource
 }
 
 // Operation is the sync that runs or ran last.
@@ -112,7 +115,10 @@ func (a App) render(now time.Time) jsonObject {
 	status := jsonObject{
 		"sync":   jsonObject{"status": orElse(a.Sync, "Synced")}.with("revision", a.Revision),
 		"health": jsonObject{"status": orElse(a.Health, "Healthy")}.with("message", a.Message),
-	}.with("reconciledAt", a.Reconciled)
+	}.with("reconciledAt", a.Reconciled).with("resourceHealthSource", a.HealthSource)
+	if a.Resources != "" {
+		status["resources"] = json.RawMessage(a.Resources)
+	}
 	if o := a.Operation; o.Phase != "" {
 		status["operationState"] = jsonObject{"phase": o.Phase}.with("message", o.Message).with("startedAt", o.Started).with("finishedAt", o.Finished)
 	}

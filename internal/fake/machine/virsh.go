@@ -201,7 +201,7 @@ func (d *Domain) stats(cpu float64) string {
 	if d.active() {
 		fmt.Fprintf(&b, "  cpu.time=%.0f\n", cpu*1e9)
 	}
-	fmt.Fprintf(&b, "  balloon.maximum=%d\n  vcpu.current=%d\n  block.count=%d\n", d.Memory/1024, d.VCPUs, len(d.Disks))
+	fmt.Fprintf(&b, "  balloon.current=%d\n  balloon.maximum=%d\n  vcpu.current=%d\n  block.count=%d\n", d.Memory/1024, d.Memory/1024, d.VCPUs, len(d.Disks))
 	for i, k := range d.Disks {
 		fmt.Fprintf(&b, "  block.%d.name=%s\n  block.%d.path=%s\n", i, k.Target, i, k.File)
 		if d.active() {
