@@ -15,7 +15,7 @@ func computeRules() []Rule {
 	return []Rule{{
 		ID: "NOVA-05", Title: "nova-compute does not check in", Kind: fleet.KindCompute, Severity: fleet.Critical,
 		Source: "nova/conf/service.py: service_down_time 60 s", Clear: 20 * time.Second,
-		Explains: append(silent, "NOVA-24"), Fold: Fold{Around: true}, Judge: on(computeDown),
+		Explains: append(silent, "NOVA-24"), Fold: Fold{Around: true, Least: fleet.Warn}, Judge: on(computeDown),
 	}, {
 		ID: "NOVA-25", Title: "no nova service checks in", Kind: fleet.KindCompute, Severity: fleet.Critical,
 		Source: "all services of a cloud, three and more on two machines and more, fell silent within two minutes: what they share, as the message queue (heuristic)",
@@ -24,7 +24,7 @@ func computeRules() []Rule {
 	}, {
 		ID: "NOVA-24", Title: "hypervisor down", Kind: fleet.KindHypervisor, Severity: fleet.Critical,
 		Source: "api-ref os-hypervisors: state", Clear: 20 * time.Second,
-		Explains: silent, Judge: on(hypervisorDown),
+		Explains: silent, Fold: Fold{Least: fleet.Warn}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindServer}}, Judge: on(hypervisorDown),
 	}, {
 		ID: "X-01", Title: "hypervisor rebooted and left its servers off", Kind: fleet.KindHypervisor, Severity: fleet.Critical,
 		Source:   "nova/conf/compute.py: resume_guests_state_on_host_boot is False by default; a stop 0 to 10 min after boot",
@@ -52,8 +52,8 @@ func computeDown(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
 	case c.ForcedDown:
 		verdict.Severity = fleet.Serious
 		verdict.Says = fmt.Sprintf("%s on %s was forced down by an operator", c.Binary, c.Host)
-	case c.Status == "disabled":
-		verdict.Severity = fleet.Warn
+	case takenOut(c):
+		verdict.Severity = fleet.Info // what still runs there is NOVA-24's
 		verdict.Says = fmt.Sprintf("%s on %s is down, and disabled: %s", c.Binary, c.Host, cmp.Or(sentence(c.DisabledReason), "no reason given"))
 	case !c.Updated.IsZero():
 		verdict.Says += ", last seen " + clock(s, c.Updated)
@@ -64,9 +64,14 @@ func computeDown(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
 	return verdict
 }
 
+// takenOut reports whether somebody disabled a service: nova does so itself as well, and says "AUTO: ".
+func takenOut(c *fleet.ComputeService) bool {
+	return c.Status == "disabled" && !strings.HasPrefix(c.DisabledReason, "AUTO: ")
+}
+
 // idleService reports whether nobody waits for a service to check in.
 func idleService(c *fleet.ComputeService) bool {
-	return c.ForcedDown || c.Status == "disabled" && c.State == "down"
+	return c.ForcedDown || takenOut(c) && c.State == "down"
 }
 
 // allSilent speaks of the first service of a cloud that should check in, and of none other, so that it costs a look at each.
@@ -115,7 +120,7 @@ func downEvidence(c *fleet.ComputeService) fleet.Evidence {
 		c.Binary, c.Host, c.State, c.Status, c.ForcedDown, c.Updated.UTC().Format(time.RFC3339))
 }
 
-func hypervisorDown(_ *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
+func hypervisorDown(s *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
 	switch {
 	case h.State == "":
 		return Verdict{State: CannotTell, Missing: []string{"openstack hypervisor list"}}
@@ -128,8 +133,22 @@ func hypervisorDown(_ *fleet.Snapshot, h *fleet.Hypervisor) Verdict {
 	}
 	if h.Status == "disabled" {
 		verdict.Severity = fleet.Warn
+		if emptied(s, h) {
+			verdict.Severity = fleet.Info
+			verdict.Says = "hypervisor " + h.Hostname + " is down, disabled, and has no server that is on"
+		}
 	}
 	return verdict
+}
+
+// emptied reports whether all servers of a hypervisor are off, or elsewhere.
+func emptied(s *fleet.Snapshot, h *fleet.Hypervisor) bool {
+	for l := range s.Down(h.Ref()) {
+		if v, ok := fleet.Find[*fleet.Server](s, l.From); ok && v.Run.Status != "SHUTOFF" {
+			return false
+		}
+	}
+	return !s.Failing(h.Source, fleet.KindServer.Scope())
 }
 
 // boot is when a machine started: at From at the earliest.
@@ -141,15 +160,18 @@ type boot struct {
 // bootOf reads the boot time of a hypervisor, to the second from the host when strata runs there, else to the minute
 // from the uptime that nova tells.
 func bootOf(s *fleet.Snapshot, h *fleet.Hypervisor) (boot, bool) {
-	if host, ok := below[*fleet.Host](s, h.Ref(), fleet.KindHost); ok && !host.Boot.IsZero() {
-		return boot{host.Boot, host.Boot, because(host, host.Boot, "/proc/stat btime", "%s", host.Boot.UTC().Format(time.RFC3339))}, true
-	}
-	up, ok := parseUptime(h.Uptime)
+	host, watched := below[*fleet.Host](s, h.Ref(), fleet.KindHost)
+	watched = watched && !host.Boot.IsZero()
+	up, told := parseUptime(h.Uptime)
 	seen := s.SeenAt(h.Ref())
-	if !ok || seen.IsZero() {
+	told = told && !seen.IsZero()
+	till := seen.Add(-up)
+	switch {
+	case watched && !(told && till.Add(-2*time.Minute).After(host.Boot)): // else it has booted since its host was seen
+		return boot{host.Boot, host.Boot, because(host, host.Boot, "/proc/stat btime", "%s", host.Boot.UTC().Format(time.RFC3339))}, true
+	case !told:
 		return boot{}, false
 	}
-	till := seen.Add(-up)
 	return boot{till.Add(-time.Minute), till, because(h, seen, "nova os-hypervisors uptime", "%s", sentence(h.Uptime))}, true
 }
 

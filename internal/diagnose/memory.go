@@ -114,6 +114,9 @@ func swapFull(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	in, out, known := swapFlow(h)
 	verdict := Verdict{State: Bad, Because: append([]fleet.Evidence{swapEvidence(h)}, tight(s, h)...)}
 	switch says := swapUse(h); {
+	case says != "" && known && in+out <= trickle && h.MemoryKnown() && h.Memory.Available.V > max(h.Swap.Used, h.Memory.Total/5):
+		verdict.Severity = fleet.Info
+		verdict.Says = h.Name + " " + says + ", which is history: nothing moves, and all of it has room in memory"
 	case used > 0.90:
 		verdict.Severity = fleet.Serious
 		verdict.Says = h.Name + " " + says + ": what comes next is killed"
