@@ -148,7 +148,7 @@ func emptied(s *fleet.Snapshot, h *fleet.Hypervisor) bool {
 			return false
 		}
 	}
-	return !s.Failing(h.Source, fleet.KindServer.Scope())
+	return true
 }
 
 // boot is when a machine started: at From at the earliest.
