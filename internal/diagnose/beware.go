@@ -22,6 +22,7 @@ func upperBewares() map[string]string {
 		"NOVA-10": "a scheduler filter of one's own may read such a key; a newer nova knows more",
 		"NOVA-11": "a flavor that was made anew under its old name",
 		"NOVA-12": "people's working hours: who tests stops by day; nova purges old actions",
+		"NOVA-26": "a restart of libvirtd: nova enables the service again when it is back",
 		"NOVA-25": "this machine's clock, when it differs from the cloud's",
 		"NOVA-20": "a script or cron job acts under a person's name",
 		"NOVA-21": "nova purges old actions, and tells those of others to admins only",

@@ -15,12 +15,17 @@ func computeRules() []Rule {
 	return []Rule{{
 		ID: "NOVA-05", Title: "nova-compute does not check in", Kind: fleet.KindCompute, Severity: fleet.Critical,
 		Source: "nova/conf/service.py: service_down_time 60 s", Clear: 20 * time.Second,
-		Explains: append(silent, "NOVA-24"), Fold: Fold{Around: true, Least: fleet.Warn}, Judge: on(computeDown),
+		Explains: append(silent, "NOVA-24", "NOVA-26"), Fold: Fold{Around: true, Least: fleet.Warn}, Judge: on(computeDown),
 	}, {
 		ID: "NOVA-25", Title: "no nova service checks in", Kind: fleet.KindCompute, Severity: fleet.Critical,
-		Source: "all services of a cloud, three and more on two machines and more, fell silent within two minutes: what they share, as the message queue (heuristic)",
-		Clear:  20 * time.Second, Confidence: fleet.Medium,
-		Explains: append(silent, "NOVA-24", "NOVA-05"), Reads: Reads{Around: []fleet.Kind{fleet.KindCompute}}, Judge: on(allSilent),
+		Source: "all services of a cloud, three and more on two machines and more, fell silent within two minutes: what they share, as the message queue (heuristic); " +
+			"or all nova-compute so: they check in through the conductor, which writes to the database itself (nova/servicegroup/drivers/db.py)",
+		Clear: 20 * time.Second, Confidence: fleet.Medium,
+		Explains: append(silent, "NOVA-24", "NOVA-05"), Reads: Reads{Around: []fleet.Kind{fleet.KindCompute}, Far: []fleet.Kind{fleet.KindFilesystem}}, Judge: on(allSilent),
+	}, {
+		ID: "NOVA-26", Title: "nova took a nova-compute out of use", Kind: fleet.KindCompute, Severity: fleet.Serious,
+		Source: "nova/virt/libvirt/driver.py _set_host_enabled: a disabled_reason that begins with AUTO: ", Clear: 20 * time.Second,
+		Judge: on(disabledByNova),
 	}, {
 		ID: "NOVA-24", Title: "hypervisor down", Kind: fleet.KindHypervisor, Severity: fleet.Critical,
 		Source: "api-ref os-hypervisors: state", Clear: 20 * time.Second,
@@ -64,9 +69,26 @@ func computeDown(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
 	return verdict
 }
 
-// takenOut reports whether somebody disabled a service: nova does so itself as well, and says "AUTO: ".
+const byNova = "AUTO: " // begins the reason of a service that nova disabled itself
+
+// takenOut reports whether a person disabled a service.
 func takenOut(c *fleet.ComputeService) bool {
-	return c.Status == "disabled" && !strings.HasPrefix(c.DisabledReason, "AUTO: ")
+	return c.Status == "disabled" && !strings.HasPrefix(c.DisabledReason, byNova)
+}
+
+func disabledByNova(_ *fleet.Snapshot, c *fleet.ComputeService) Verdict {
+	why, auto := strings.CutPrefix(c.DisabledReason, byNova)
+	switch {
+	case c.Status == "":
+		return Verdict{State: CannotTell, Missing: []string{"openstack compute service list --long"}}
+	case c.Status != "disabled" || !auto:
+		return Verdict{State: OK}
+	}
+	return Verdict{
+		State: Bad, Says: fmt.Sprintf("nova took %s on %s out of use: %s; guests run on there, and none can be started, stopped or moved", c.Binary, c.Host, sentence(why)),
+		Because: []fleet.Evidence{because(c, c.Updated, "nova os-services", "status=%s disabled_reason=%s", c.Status, sentence(c.DisabledReason))},
+		Missing: []string{"what nova-compute has lost: systemctl status libvirtd virtqemud on " + c.Host},
+	}
 }
 
 // idleService reports whether nobody waits for a service to check in.
@@ -75,44 +97,79 @@ func idleService(c *fleet.ComputeService) bool {
 }
 
 // allSilent speaks of the first service of a cloud that should check in, and of none other, so that it costs a look at each.
+// Where only all nova-compute are silent it speaks of the first of the others: what they share is most likely on its machine.
 func allSilent(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
 	const together = 2 * time.Minute
 	p, ok := s.Part(c.Source, fleet.KindCompute.Scope())
 	switch {
 	case c.State == "":
 		return Verdict{State: CannotTell, Missing: []string{"openstack compute service list"}}
-	case !ok || c.State != "down" || idleService(c):
+	case !ok || idleService(c):
+		return Verdict{State: OK}
+	}
+	central := slices.IndexFunc(p.Facts, func(o fleet.Object) bool {
+		other, ok := o.(*fleet.ComputeService)
+		return ok && other.Binary != "nova-compute" && other.State == "up"
+	})
+	switch {
+	case central < 0 && c.State != "down", central >= 0 && p.Facts[central].Ref() != c.Ref():
 		return Verdict{State: OK}
 	}
 	v := Verdict{State: Bad, Missing: []string{"whether the message queue and the database behind it run: rabbitmqctl status; the log of nova-conductor"}}
-	hosts, n, untold := map[string]bool{}, 0, false
+	hosts, n, untold, latest := map[string]bool{}, 0, false, time.Time{}
 	for _, o := range p.Facts {
 		other, ok := o.(*fleet.ComputeService)
 		switch {
-		case !ok || idleService(other):
+		case !ok || idleService(other) || central >= 0 && other.Binary != "nova-compute":
 			continue
-		case n == 0 && other.Ref() != c.Ref(), other.State == "up":
+		case n == 0 && central < 0 && other.Ref() != c.Ref(), other.State == "up":
 			return Verdict{State: OK}
 		case other.State == "" || other.Updated.IsZero():
 			untold = true
-		case c.Updated.IsZero():
-		case other.Updated.Sub(c.Updated).Abs() > together:
-			return Verdict{State: OK}
 		}
 		hosts[other.Host] = true
 		v.Since = sooner(v.Since, other.Updated)
+		if other.Updated.After(latest) {
+			latest = other.Updated
+		}
 		if n++; n <= 5 {
 			v.Because = append(v.Because, downEvidence(other))
 		}
 	}
 	switch {
-	case n < 3 || len(hosts) < 2:
+	case n < 3 || len(hosts) < 2 || latest.Sub(v.Since) > together:
 		return Verdict{State: OK}
 	case untold:
 		return Verdict{State: CannotTell, Missing: []string{"when each was last seen: openstack compute service list"}}
 	}
-	v.Says = fmt.Sprintf("none of the %d nova services of %s checks in since %s: look at what they share, as the message queue", n, c.Source, clock(s, v.Since))
+	what := "nova services"
+	if central >= 0 {
+		what = "nova-compute"
+		v.On = withoutRoom(s, c, &v)
+	}
+	v.Says = fmt.Sprintf("none of the %d %s of %s checks in since %s: look at what they share, as the message queue", n, what, c.Source, clock(s, v.Since))
 	return v
+}
+
+// withoutRoom is the first filesystem of the machine of a service that has next to no room: a message queue or a database on
+// it has stopped for that.
+func withoutRoom(s *fleet.Snapshot, c *fleet.ComputeService, v *Verdict) fleet.Ref {
+	h, ok := below[*fleet.Host](s, c.Ref(), fleet.KindHost)
+	if !ok {
+		return fleet.Ref{}
+	}
+	p, ok := s.Part(h.Source, fleet.KindFilesystem.Scope())
+	if !ok {
+		return fleet.Ref{}
+	}
+	for _, o := range p.Facts {
+		f, ok := o.(*fleet.Filesystem)
+		if ok && f.Host == h.Name && f.UsedShare().Or(0) >= packed && !f.ReadOnly {
+			v.Because = append(v.Because, because(f, time.Time{}, "statfs "+f.Mount+" on "+f.Host, "%s of %s used, %s available", bytes(f.Used), bytes(f.Total), bytes(f.Available)))
+			return f.Ref()
+		}
+	}
+	return fleet.Ref{}
 }
 
 func downEvidence(c *fleet.ComputeService) fleet.Evidence {
