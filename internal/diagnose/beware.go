@@ -23,7 +23,7 @@ func upperBewares() map[string]string {
 		"NOVA-11": "a flavor that was made anew under its old name",
 		"NOVA-12": "people's working hours: who tests stops by day; nova purges old actions",
 		"NOVA-26": "a restart of libvirtd: nova enables the service again when it is back",
-		"NOVA-25": "this machine's clock, when it differs from the cloud's",
+		"NOVA-25": "this machine's clock, when it differs from the cloud's; a switch between the controller and all others",
 		"NOVA-20": "a script or cron job acts under a person's name",
 		"NOVA-21": "nova purges old actions, and tells those of others to admins only",
 		"NOVA-22": "an old fault may stand although the machine runs: compare with its domain",
