@@ -104,15 +104,11 @@ func allSilent(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
 	switch {
 	case c.State == "":
 		return Verdict{State: CannotTell, Missing: []string{"openstack compute service list"}}
-	case !ok || idleService(c):
+	case !ok || idleService(c), c.Binary == "nova-compute" && (c.State == "up" || !firstOf(p, c, false)):
 		return Verdict{State: OK}
 	}
-	central := slices.IndexFunc(p.Facts, func(o fleet.Object) bool {
-		other, ok := o.(*fleet.ComputeService)
-		return ok && other.Binary != "nova-compute" && other.State == "up"
-	})
-	switch {
-	case central < 0 && c.State != "down", central >= 0 && p.Facts[central].Ref() != c.Ref():
+	central := slices.ContainsFunc(p.Facts, isCentral)
+	if central && !firstOf(p, c, true) || !central && c.State == "up" {
 		return Verdict{State: OK}
 	}
 	v := Verdict{State: Bad, Missing: []string{"whether the message queue and the database behind it run: rabbitmqctl status; the log of nova-conductor"}}
@@ -120,9 +116,9 @@ func allSilent(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
 	for _, o := range p.Facts {
 		other, ok := o.(*fleet.ComputeService)
 		switch {
-		case !ok || idleService(other) || central >= 0 && other.Binary != "nova-compute":
+		case !ok || idleService(other) || central && other.Binary != "nova-compute":
 			continue
-		case n == 0 && central < 0 && other.Ref() != c.Ref(), other.State == "up":
+		case n == 0 && !central && other != c, other.State == "up":
 			return Verdict{State: OK}
 		case other.State == "" || other.Updated.IsZero():
 			untold = true
@@ -143,12 +139,27 @@ func allSilent(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
 		return Verdict{State: CannotTell, Missing: []string{"when each was last seen: openstack compute service list"}}
 	}
 	what := "nova services"
-	if central >= 0 {
+	if central {
 		what = "nova-compute"
 		v.On = withoutRoom(s, c, &v)
 	}
 	v.Says = fmt.Sprintf("none of the %d %s of %s checks in since %s: look at what they share, as the message queue", n, what, c.Source, clock(s, v.Since))
 	return v
+}
+
+// isCentral reports whether an object is a service that checks in without the message queue, and does.
+func isCentral(o fleet.Object) bool {
+	c, ok := o.(*fleet.ComputeService)
+	return ok && c.Binary != "nova-compute" && c.State == "up"
+}
+
+// firstOf reports whether a service is the first of its cloud that should check in, or the first of the central ones.
+func firstOf(p *fleet.Part, c *fleet.ComputeService, central bool) bool {
+	at := slices.IndexFunc(p.Facts, func(o fleet.Object) bool {
+		other, ok := o.(*fleet.ComputeService)
+		return ok && !idleService(other) && (!central || isCentral(o))
+	})
+	return at >= 0 && p.Facts[at] == fleet.Object(c)
 }
 
 // withoutRoom is the first filesystem of the machine of a service that has next to no room: a message queue or a database on
