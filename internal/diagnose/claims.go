@@ -164,7 +164,9 @@ func nodeClaims(c *claims, o *fleet.Node) {
 	bare := bareNode(name)
 	c.offer(nodeName, name)
 	c.offer(nodeName, bare)
-	c.want(onServer, 1, key{serverName, bare}, "name", fleet.Low)
+	if uuid == "" { // else a server of that name is another one: nova gives each its own id as its machine's
+		c.want(onServer, 1, key{serverName, bare}, "name", fleet.Low)
+	}
 
 	c.want(onHost, 0, key{hostID, uuid}, "systemUUID", fleet.High)
 	c.want(onHost, 0, key{hostMachine, machine}, "machineID", fleet.High)

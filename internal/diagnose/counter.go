@@ -16,7 +16,7 @@ func counterRules() []Rule {
 	return []Rule{{
 		ID: "SMT-02", Title: "disk loses data", Kind: fleet.KindDisk, Severity: fleet.Critical,
 		Source:   "media_errors, ATA 5, 187, 197, 198; Backblaze: any of them predicts failure, growth above all",
-		Explains: []string{"IO-10", "SMT-09", "KRN-IO"},
+		Explains: []string{"IO-10", "SMT-09", "KRN-IO", "IO-02"},
 		Judge: grown(counted{"media_errors", fleet.Critical}, counted{"pending", fleet.Critical},
 			counted{"offline_uncorrectable", fleet.Critical}, counted{"reported_uncorrect", fleet.Critical}, counted{"reallocated", fleet.Serious}),
 	}, {
@@ -35,7 +35,8 @@ func counterRules() []Rule {
 		Judge:    on(loggedMore),
 	}, {
 		ID: "SMT-06", Title: "disk lost power", Kind: fleet.KindDisk, Severity: fleet.Warn,
-		Source: "NVMe unsafe_shutdowns; growth only", Remedies: accepting, Judge: grown(counted{"unsafe_shutdowns", fleet.Warn}),
+		Source: "NVMe unsafe_shutdowns; growth only, info as often as its machine was cut off since", Remedies: accepting,
+		Reads: Reads{Around: []fleet.Kind{fleet.KindBoot}}, Judge: on(lostPower),
 	}, {
 		ID: "SMT-07", Title: "disk throttles for heat", Kind: fleet.KindDisk, Severity: fleet.Warn,
 		Source:   "NVMe thermal management transitions (T1 light, T2 heavy), minutes over its temperature limits; growth only",
@@ -57,6 +58,28 @@ func loggedMore(s *fleet.Snapshot, d *fleet.Disk) Verdict {
 	v := grown(counted{"num_err_log_entries", fleet.Info})(s, d)
 	if v.State == Bad {
 		v.Because = append(v.Because, logEvidence(d)...)
+	}
+	return v
+}
+
+// lostPower judges how often a disk lost its power: with its machine is BOOT-02's.
+func lostPower(s *fleet.Snapshot, d *fleet.Disk) Verdict {
+	v := grown(counted{"unsafe_shutdowns", fleet.Warn})(s, d)
+	p, ok := s.Part(d.Source, fleet.KindBoot.Scope())
+	if v.State != Bad || !ok {
+		return v
+	}
+	c, _ := d.Counter("unsafe_shutdowns")
+	cuts := uint64(0)
+	for _, o := range p.Facts {
+		if b, ok := o.(*fleet.BootRecord); ok && b.Host == d.Host && b.Ended == fleet.BootCut && b.End.After(c.Since) {
+			cuts++
+			v.Because = append(v.Because, because(b, b.End, "journalctl -b "+b.ID+" on "+d.Host, "it ends in the middle"))
+		}
+	}
+	if c.Grew() <= cuts {
+		v.Severity = fleet.Info
+		v.Says += ", as its machine was cut off"
 	}
 	return v
 }

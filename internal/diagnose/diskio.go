@@ -13,19 +13,19 @@ func diskIORules() []Rule {
 		ID: "IO-01", Title: "disk answers slowly", Kind: fleet.KindDisk, Severity: fleet.Warn,
 		Source: "mean time of an operation over 100 ms, of a solid-state disk over 20 ms, at five a second and more, for 2 min; serious over half a second (heuristic); " +
 			"who loads it is io.stat of each unit and virtual machine",
-		Hold: 2 * time.Minute, Clear: 20 * time.Second, Explains: []string{"X-04"},
+		Hold: 2 * time.Minute, Clear: 20 * time.Second, Explains: []string{"X-04", "IO-03"},
 		Reads: Reads{Around: []fleet.Kind{fleet.KindUnit}}, Remedies: []string{"unit-limit", "domain-limit"}, Judge: on(slowDisk),
 	}, {
 		ID: "IO-02", Title: "disk has more to do than it can", Kind: fleet.KindDisk, Severity: fleet.Warn,
 		Source: "node-mixin: ten operations waiting, and in use over 80 % of the time, for 5 min, where each takes half of what IO-01 calls slow: " +
 			"both are normal for a disk that does many at once, and quickly; who loads it is io.stat of each unit and virtual machine, " +
 			"where its I/O is counted (IOAccounting)",
-		Hold: 5 * time.Minute, Clear: 20 * time.Second, Explains: []string{"IO-01"},
+		Hold: 5 * time.Minute, Clear: 20 * time.Second, Explains: []string{"IO-01", "IO-03"},
 		Reads: Reads{Around: []fleet.Kind{fleet.KindUnit}}, Remedies: []string{"unit-limit", "domain-limit"}, Judge: on(fullQueue),
 	}, {
 		ID: "IO-03", Title: "tasks wait for disks", Kind: fleet.KindHost, Severity: fleet.Warn, Confidence: fleet.Medium,
 		Source: "/proc/pressure/io: full avg60 >= 5, serious from 20 (heuristic); who loads the disks is io.stat of each unit and virtual machine",
-		Hold:   time.Minute, Clear: 30 * time.Second, Reads: Reads{Around: []fleet.Kind{fleet.KindUnit}}, Judge: on(ioPressure),
+		Hold:   time.Minute, Clear: 30 * time.Second, Fold: Fold{Parts: true}, Reads: Reads{Around: []fleet.Kind{fleet.KindUnit}}, Judge: on(ioPressure),
 	}, {
 		ID: "IO-05", Title: "CPUs idle while I/O is under way", Kind: fleet.KindHost, Severity: fleet.Info, Confidence: fleet.Low,
 		Source: "iowait of /proc/stat over 10 % for 2 min: a hint only (proc.rst)",

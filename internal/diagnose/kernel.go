@@ -31,8 +31,8 @@ func kernelRules() []Rule {
 		Explains: []string{"IO-10", "IO-04", "KRN-ATA", "KRN-FS", "KRN-HUNG", "X-04", "VIRT-04"}, Reads: reads, Judge: on(diskErrors),
 	}, {
 		ID: "KRN-FS", Title: "filesystem broke", Kind: fleet.KindHost, Severity: fleet.Critical,
-		Source: "ext4, xfs and btrfs errors; Remounting filesystem read-only, of which /proc/mounts says nothing",
-		Reads:  reads, Judge: on(brokenFilesystem),
+		Source:   "ext4, xfs and btrfs errors; Remounting filesystem read-only, of which /proc/mounts says nothing",
+		Explains: []string{"NOVA-05"}, Reads: reads, Judge: on(brokenFilesystem),
 	}, {
 		ID: "KRN-HEAT", Title: "CPU slowed down for heat", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "drivers/thermal/intel/therm_throt.c: cpu clock is throttled; serious when it is so in five of ten minutes (heuristic)",

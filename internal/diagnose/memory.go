@@ -16,8 +16,8 @@ func memoryRules() []Rule {
 		Remedies: []string{"host-swap-on", "swap-on"}, Judge: on(memoryShort),
 	}, {
 		ID: "MEM-02", Title: "swap nearly full", Kind: fleet.KindHost, Severity: fleet.Warn,
-		Source: "netdata swap.conf 90 %; over 50 % only while more than 128 KiB/s move: used swap alone is history",
-		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"X-03"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}}, Judge: on(swapFull),
+		Source: "netdata swap.conf 90 %; over 50 % only while more than 128 KiB/s move: used swap alone is history, info where nothing moves and all of it has room in memory",
+		Hold:   time.Minute, Clear: time.Minute, Explains: []string{"X-03"}, Fold: Fold{Least: fleet.Warn}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindDomain}}, Judge: on(swapFull),
 	}, {
 		ID: "MEM-03", Title: "swapping", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source: "pswpin and pswpout of /proc/vmstat, both and over 1 MiB/s; over 10 MiB/s serious (heuristic)",
@@ -114,6 +114,9 @@ func swapFull(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	in, out, known := swapFlow(h)
 	verdict := Verdict{State: Bad, Because: append([]fleet.Evidence{swapEvidence(h)}, tight(s, h)...)}
 	switch says := swapUse(h); {
+	case says != "" && known && in+out <= trickle && h.MemoryKnown() && h.Memory.Available.V > max(h.Swap.Used, h.Memory.Total/5):
+		verdict.Severity = fleet.Info
+		verdict.Says = h.Name + " " + says + ", which is history: nothing moves, and all of it has room in memory"
 	case used > 0.90:
 		verdict.Severity = fleet.Serious
 		verdict.Says = h.Name + " " + says + ": what comes next is killed"

@@ -11,8 +11,8 @@ import (
 func nodeRules() []Rule {
 	return []Rule{{
 		ID: "K8S-01", Title: "node not ready", Kind: fleet.KindNode, Severity: fleet.Critical,
-		Source:   "node-controller: Unknown after node-monitor-grace-period, 50 s since v1.32",
-		Clear:    15 * time.Second,
+		Source: "node-controller: Unknown after node-monitor-grace-period, 50 s since v1.32; False, as for some seconds after a start of the kubelet, for 30 s, of a new node for 5 min",
+		Hold:   30 * time.Second, Clear: 15 * time.Second,
 		Explains: []string{"K8S-02", "K8S-05", "K8S-06", "K8S-04", "K8S-08", "K8S-20", "K8S-21", "K8S-22", "K8S-23", "K8S-24", "K8S-25", "NET-01"},
 		Reads:    Reads{Kinds: []fleet.Kind{fleet.KindServer}}, Judge: on(nodeNotReady),
 	}, {
@@ -39,9 +39,13 @@ func nodeNotReady(s *fleet.Snapshot, n *fleet.Node) Verdict {
 	if ready.Status == "True" {
 		return Verdict{State: OK}
 	}
+	if joined := n.Created.Add(startsIn); ready.Status == "False" && s.At.Before(joined) {
+		return Verdict{State: Lingering, Again: joined}
+	}
 	verdict := Verdict{State: Bad, Because: []fleet.Evidence{conditionEvidence(n, ready)}, Since: ready.Since}
 	verdict.Says = n.Name + " is NotReady"
 	if ready.Status == "Unknown" {
+		verdict.Now = true // it was silent before it was called that
 		verdict.Says = n.Name + " is NotReady: its kubelet is silent"
 		if !ready.Heartbeat.IsZero() {
 			verdict.Because[0].Says += " (last heartbeat " + ready.Heartbeat.UTC().Format(time.RFC3339) + ")"

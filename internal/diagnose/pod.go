@@ -3,6 +3,7 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"strata/internal/fleet"
@@ -153,5 +154,20 @@ func podFailed(_ *fleet.Snapshot, p *fleet.Pod) Verdict {
 	if p.LastExit != nil {
 		verdict.Because = append(verdict.Because, exitEvidence(p))
 	}
+	if sentAway(p) {
+		verdict.Severity = fleet.Info
+	}
 	return verdict
+}
+
+// sentAway reports whether a pod failed because its node was short of something or went down, and what owns it has another
+// made: only its record is left.
+func sentAway(p *fleet.Pod) bool {
+	owner, _, _ := strings.Cut(p.Owner, "/")
+	switch owner {
+	case "ReplicaSet", "StatefulSet", "DaemonSet":
+		return p.Run.Reason == "Evicted" && strings.HasPrefix(p.Run.Message, "The node was low on resource") ||
+			p.Run.Reason == "NodeShutdown" || p.Run.Reason == "Terminated"
+	}
+	return false
 }

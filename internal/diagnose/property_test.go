@@ -51,13 +51,15 @@ type random struct {
 	mostly int
 }
 
-// silence makes all services of a cloud fall silent at once.
+// silence makes all services of a cloud fall silent at once, or those only that need the message queue for that.
 func (r random) silence(w *world) {
-	at := r.ago(w, time.Hour)
+	at, all := r.ago(w, time.Hour), r.yes()
 	for ref, o := range w.objects {
 		if c, ok := o.(*fleet.ComputeService); ok && c.Source == "openstack/a" {
 			silent := *c
-			silent.State, silent.Updated = "down", at
+			if silent.State, silent.Updated = "down", at; !all && c.Binary != "nova-compute" {
+				silent.State = "up"
+			}
 			w.objects[ref] = &silent
 		}
 	}
@@ -136,8 +138,8 @@ func (r random) object(w *world) fleet.Object {
 		}
 	case 3, 15:
 		return &fleet.ComputeService{
-			Source: "openstack/" + r.one("a", "b"), Binary: r.one("nova-compute", "nova-compute", "nova-scheduler"), Host: r.one("h1", "h2"),
-			State: r.one("up", "down", ""), Status: r.one("enabled", "disabled"), ForcedDown: r.IntN(9) == 0, Updated: r.ago(w, time.Hour),
+			Source: "openstack/" + r.one("a", "b"), Binary: r.one("nova-compute", "nova-compute", "nova-scheduler"), Host: r.one("h1", "h2", "h3"),
+			State: r.one("up", "down", ""), Status: r.one("enabled", "disabled"), DisabledReason: r.one("", "AUTO: no libvirt"), ForcedDown: r.IntN(9) == 0, Updated: r.ago(w, time.Hour),
 		}
 	case 4, 5:
 		return r.node(w)
@@ -360,6 +362,12 @@ func (r random) server(w *world) fleet.Object {
 				a.Events = []fleet.ActionEvent{{Event: "compute_stop_instance", Start: a.Start.Add(time.Duration(r.IntN(9)) * time.Second)}}
 			}
 			v.Actions = append(v.Actions, a)
+		}
+		if r.IntN(8) == 0 { // the same hour, day after day
+			for range 10 {
+				at = at.Add(-24 * time.Hour)
+				v.Actions = append(v.Actions, fleet.ServerAction{Action: "stop", Request: "req-3", Start: at.Truncate(time.Second)})
+			}
 		}
 	}
 	return v

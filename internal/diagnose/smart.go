@@ -14,7 +14,7 @@ func smartRules() []Rule {
 	broken := []string{"IO-10"}
 	return []Rule{{
 		ID: "SMT-01", Title: "NVMe critical warning", Kind: fleet.KindDisk, Severity: fleet.Critical,
-		Source: "NVMe SMART log critical_warning; smartmontools nvmeprint.cpp", Explains: append(broken, "SMT-08"),
+		Source: "NVMe SMART log critical_warning; smartmontools nvmeprint.cpp", Explains: append(broken, "SMT-08", "SMT-03"), Fold: Fold{Least: fleet.Critical},
 		Judge: on(nvmeWarning),
 	}, {
 		ID: "SMT-08", Title: "SMART verdict FAILED", Kind: fleet.KindDisk, Severity: fleet.Critical,

@@ -76,7 +76,12 @@ func waitsIn(stuck []fleet.WaitingTask) string {
 	case strings.HasPrefix(most, "kvm_async_pf"):
 		return most + ": the host below has swapped the page out, look at its swap"
 	}
-	for _, io := range []string{"folio_wait", "wait_on_page", "io_schedule", "blk_", "rq_qos", "submit_bio", "jbd2", "xfs_", "ext4_", "btrfs_", "nvme", "nfs", "rpc_", "do_swap_page", "swap_"} {
+	for _, net := range []string{"nfs", "rpc_", "cifs_", "smb2_", "ceph_"} {
+		if strings.HasPrefix(most, net) {
+			return most + ": they wait for the server of a network filesystem"
+		}
+	}
+	for _, io := range []string{"folio_wait", "wait_on_page", "io_schedule", "blk_", "rq_qos", "submit_bio", "jbd2", "xfs_", "ext4_", "btrfs_", "nvme", "do_swap_page", "swap_"} {
 		if strings.HasPrefix(most, io) {
 			return most + ": they wait for a disk or for swap"
 		}
