@@ -132,12 +132,10 @@ func belongsTo(s *fleet.Snapshot, r fleet.Ref) []string {
 		if i < 0 || strings.Trim(name[i+1:], "0123456789") != "" {
 			return keys
 		}
-		for rest, ok := name[:i], true; ; {
-			if _, rest, ok = strings.Cut(rest, "-"); !ok {
-				return keys
-			}
-			keys = append(keys, fleet.ObjectKey("StatefulSet", namespace, rest))
+		for _, set, ok := strings.Cut(name[:i], "-"); ok; _, set, ok = strings.Cut(set, "-") {
+			keys = append(keys, fleet.ObjectKey("StatefulSet", namespace, set))
 		}
+		return keys
 	}
 	return nil
 }

@@ -234,8 +234,9 @@ func bootOf(s *fleet.Snapshot, h *fleet.Hypervisor) (boot, bool) {
 	seen := s.SeenAt(h.Ref())
 	told = told && !seen.IsZero()
 	till := seen.Add(-up)
+	anew := watched && told && till.Add(-2*time.Minute).After(host.Boot) // it has booted since its host was seen
 	switch {
-	case watched && !(told && till.Add(-2*time.Minute).After(host.Boot)): // else it has booted since its host was seen
+	case watched && !anew:
 		return boot{host.Boot, host.Boot, because(host, host.Boot, "/proc/stat btime", "%s", host.Boot.UTC().Format(time.RFC3339))}, true
 	case !told:
 		return boot{}, false

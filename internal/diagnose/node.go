@@ -11,7 +11,7 @@ import (
 func nodeRules() []Rule {
 	return []Rule{{
 		ID: "K8S-01", Title: "node not ready", Kind: fleet.KindNode, Severity: fleet.Critical,
-		Source: "node-controller: Unknown after node-monitor-grace-period, 50 s since v1.32; False, as for some seconds after a start of the kubelet, for 30 s, of a new node for 5 min",
+		Source: "node-controller: Unknown after node-monitor-grace-period, 50 s since v1.32; a warning of one that is cordoned; False, as for some seconds after a start of the kubelet, for 30 s, of a new node for 5 min",
 		Hold:   30 * time.Second, Clear: 15 * time.Second,
 		Explains: []string{"K8S-02", "K8S-05", "K8S-06", "K8S-04", "K8S-08", "K8S-20", "K8S-21", "K8S-22", "K8S-23", "K8S-24", "K8S-25", "NET-01"},
 		Reads:    Reads{Kinds: []fleet.Kind{fleet.KindServer}}, Judge: on(nodeNotReady),
@@ -57,6 +57,11 @@ func nodeNotReady(s *fleet.Snapshot, n *fleet.Node) Verdict {
 	if ready.Status == "False" && ready.Message != "" {
 		verdict.Says += ": " + sentence(ready.Message)
 	}
+	if n.Unschedulable {
+		verdict.Severity = fleet.Warn
+		verdict.Says += "; it is cordoned, so somebody may be at work on it"
+		verdict.Because = append(verdict.Because, because(n, time.Time{}, "node spec.unschedulable", "true"))
+	}
 	server, linked := below[*fleet.Server](s, n.Ref(), fleet.KindServer)
 	switch {
 	case !linked:
@@ -95,7 +100,7 @@ func leaseLate(s *fleet.Snapshot, n *fleet.Node) Verdict {
 		Says:    fmt.Sprintf("%s has not renewed its lease since %s", n.Name, clock(s, since)),
 		Because: []fleet.Evidence{leaseEvidence(lease)},
 	}
-	if s.At.Before(dead) {
+	if s.At.Before(dead) || n.Unschedulable { // somebody is at work on it
 		return verdict
 	}
 	verdict.Severity = fleet.Critical
