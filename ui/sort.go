@@ -70,10 +70,20 @@ func (o *order) sortAll() {
 		return
 	}
 	o.behead()
-	var bytes digits
-	places = bytes.sort(places, func(i int32) uint64 { return o.all[i].head.lo })
-	places = bytes.sort(places, func(i int32) uint64 { return o.all[i].head.hi })
-	places = bytes.sort(places, func(i int32) uint64 { return ascending(o.all[i].num) })
+	numbers := [3][]uint64{} // by row: the last to sort by comes first
+	for i := range numbers {
+		numbers[i] = make([]uint64, len(o.all))
+	}
+	each(len(o.all), func(from, to int) {
+		for i := from; i < to; i++ {
+			r := &o.all[i]
+			numbers[0][i], numbers[1][i], numbers[2][i] = r.head.lo, r.head.hi, ascending(r.num)
+		}
+	})
+	var room digits
+	for _, of := range numbers {
+		room.sort(places, of)
+	}
 	o.settle(places)
 	if o.reverse {
 		slices.Reverse(places)
@@ -164,29 +174,35 @@ type digit struct {
 	at  int32
 }
 
-// sort sorts places by a number that each has; of equal numbers the order stays.
-func (d *digits) sort(places []int32, key func(int32) uint64) []int32 {
+// sort sorts places by the number at each; of equal numbers the order stays.
+func (d *digits) sort(places []int32, numbers []uint64) {
+	differ := uint64(0)
+	for _, n := range numbers {
+		differ |= n ^ numbers[0]
+	}
+	if differ == 0 {
+		return
+	}
 	if d.from == nil {
 		d.from, d.to = make([]digit, len(places)), make([]digit, len(places))
 	}
-	var counts [8][256]int32
 	for i, at := range places {
-		k := key(at)
-		d.from[i] = digit{k, at}
-		for b := range counts {
-			counts[b][byte(k>>(8*b))]++
-		}
+		d.from[i] = digit{numbers[at], at}
 	}
-	for b := range counts {
-		count, at := &counts[b], int32(0)
-		if count[byte(d.from[0].key>>(8*b))] == int32(len(places)) {
+	for shift := 0; shift < 64; shift += 8 {
+		if byte(differ>>shift) == 0 {
 			continue
 		}
-		for i, n := range count {
-			count[i], at = at, at+n
+		var next [256]int32
+		for i := range d.from {
+			next[byte(d.from[i].key>>shift)]++
+		}
+		at := int32(0)
+		for i, n := range next {
+			next[i], at = at, at+n
 		}
 		for _, x := range d.from {
-			to := &count[byte(x.key>>(8*b))]
+			to := &next[byte(x.key>>shift)]
 			d.to[*to] = x
 			*to++
 		}
@@ -195,5 +211,4 @@ func (d *digits) sort(places []int32, key func(int32) uint64) []int32 {
 	for i := range places {
 		places[i] = d.from[i].at
 	}
-	return places
 }
