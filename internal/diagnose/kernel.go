@@ -3,6 +3,7 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,8 +15,8 @@ func kernelRules() []Rule {
 	reads := Reads{Around: []fleet.Kind{fleet.KindKernel, fleet.KindKernelLog}}
 	return []Rule{{
 		ID: "KRN-OOM", Title: "kernel killed for memory", Kind: fleet.KindHost, Severity: fleet.Serious,
-		Source:   "mm/oom_kill.c: Out of memory: Killed process; of a control group it is that group's limit, not the host",
-		Explains: []string{"VIRT-01", "K8S-06"}, Fold: Fold{Within: time.Hour, Least: fleet.Serious}, // a group's limit is its own affair
+		Source:   "mm/oom_kill.c: Out of memory: Killed process; of a control group it is that group's limit, not the host: a warning, unless a virtual machine or what runs them was killed",
+		Explains: []string{"VIRT-01", "K8S-06", "NOVA-26"}, Fold: Fold{Within: time.Hour, Least: fleet.Serious}, // a group's limit is its own affair
 		Reads: reads, Judge: on(outOfMemory),
 	}, {
 		ID: "KRN-HUNG", Title: "task hangs", Kind: fleet.KindHost, Severity: fleet.Serious,
@@ -180,7 +181,8 @@ func outOfMemory(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	const lasts = time.Hour
 	since := s.At.Add(-lasts)
 	k := kernelSince(s, h.Source, h.Name, later(since, h.Boot))
-	return k.verdict(k.within(since, class(fleet.ClassOOM)), lasts, func(last *fleet.KernelEvent, n int) string {
+	found := k.within(since, class(fleet.ClassOOM))
+	v := k.verdict(found, lasts, func(last *fleet.KernelEvent, n int) string {
 		says := fmt.Sprintf("the kernel of %s killed %s for memory", h.Name, cmp.Or(last.Subject, "a process"))
 		if last.Severity == fleet.Warn {
 			says += ", at the limit of its control group"
@@ -190,6 +192,15 @@ func outOfMemory(s *fleet.Snapshot, h *fleet.Host) Verdict {
 		}
 		return says
 	})
+	if v.State == Bad && slices.ContainsFunc(found, func(e *fleet.KernelEvent) bool { return runsMachines(e.Subject) }) {
+		v.Severity = max(v.Severity, fleet.Serious) // whatever its group's limit, others stand on it
+	}
+	return v
+}
+
+// runsMachines reports whether a process, as the kernel names it, is a virtual machine or what starts them.
+func runsMachines(process string) bool {
+	return slices.ContainsFunc([]string{"qemu", "virtqemud", "libvirtd", "nova-compute"}, func(name string) bool { return strings.HasPrefix(process, name) })
 }
 
 func hungTask(s *fleet.Snapshot, h *fleet.Host) Verdict {
