@@ -11,8 +11,8 @@ import (
 func nodeRules() []Rule {
 	return []Rule{{
 		ID: "K8S-01", Title: "node not ready", Kind: fleet.KindNode, Severity: fleet.Critical,
-		Source: "node-controller: Unknown after node-monitor-grace-period, 50 s since v1.32; a warning of one that is cordoned; False, as for some seconds after a start of the kubelet, for 30 s, of a new node for 5 min",
-		Hold:   30 * time.Second, Clear: 15 * time.Second,
+		Source: "node-controller: Unknown after node-monitor-grace-period, 50 s since v1.32; a warning of one that is cordoned; False, as for some seconds after a start of the kubelet, for 8 s, of a new node for 5 min",
+		Hold:   8 * time.Second, Clear: 15 * time.Second,
 		Explains: []string{"K8S-02", "K8S-05", "K8S-06", "K8S-04", "K8S-08", "K8S-20", "K8S-21", "K8S-22", "K8S-23", "K8S-24", "K8S-25", "NET-01"},
 		Reads:    Reads{Kinds: []fleet.Kind{fleet.KindServer}}, Judge: on(nodeNotReady),
 	}, {

@@ -60,6 +60,7 @@ as() { # USER VERB...: strata as this user of the lab
 
 # why_of OBJECT: the causes that strata names, as a line for each.
 why_of() { as admin why -o json "$1" 2>/dev/null | jq -r '.causes[] | "\(.rule) \(.about.kind) \(.about.name)"'; }
+why_is() { [ "$(why_of "$1")" = "$2" ]; }
 
 # ---- the parts -----------------------------------------------------------------------------------------------------
 
@@ -93,7 +94,8 @@ node_not_ready() {
 	see "a node that is not ready turns bad within a second" k 1 "✖ $NODE +NotReady"
 	see "the screen says why" k 2 'container runtime is down'
 	note "the line of the cause: $(screen k | sed -n 2p)"
-	expect "strata why names the node, and its pods for it" "K8S-01 node $NODE" "$(why_of "node/$NODE")"
+	until_true 10 why_is "node/$NODE" "K8S-01 node $NODE" # a kubelet that was started anew is not ready for some seconds
+	expect "strata why names the node within 10 s" "K8S-01 node $NODE" "$(why_of "node/$NODE")"
 	annotate null
 	until_true 15 ready_is $NODE True
 	see "it is well again within a second" k 1 "● $NODE +Ready"
