@@ -39,7 +39,7 @@ func nodeNotReady(s *fleet.Snapshot, n *fleet.Node) Verdict {
 	if ready.Status == "True" {
 		return Verdict{State: OK}
 	}
-	never := !ready.Since.After(n.Created.Add(30 * time.Second)) // it was not ready yet since it is there
+	never := !ready.Since.After(n.Created.Add(5 * time.Second)) // it was not ready yet since it is there
 	if joined := n.Created.Add(startsIn); ready.Status == "False" && never && s.At.Before(joined) {
 		return Verdict{State: Lingering, Again: joined}
 	}
