@@ -34,6 +34,8 @@ const (
 
 // chainPage shows an object through the strata: what it stands on, and what stands on it.
 func chainPage(r fleet.Ref) *pager {
+	var seen *fleet.Snapshot // the one that over is of: finding it looks through all pods
+	var over map[fleet.Ref][]fleet.Link
 	return &pager{
 		pick:  true,
 		about: r,
@@ -56,14 +58,16 @@ func chainPage(r fleet.Ref) *pager {
 					out = append(out, link(c, s, sick))
 				}
 			}
-			return append(out, onTop(c, r, sick)...)
+			if seen != c.s {
+				seen, over = c.s, diagnose.Over(c.s, r)
+			}
+			return append(out, onTop(c, r, over, sick)...)
 		},
 	}
 }
 
 // onTop is what stands on an object, layer upon layer: each thing above what it stands on, further in.
-func onTop(c *scene, r fleet.Ref, sick *fleet.Finding) []line {
-	over := diagnose.Over(c.s, r)
+func onTop(c *scene, r fleet.Ref, over map[fleet.Ref][]fleet.Link, sick *fleet.Finding) []line {
 	if len(over) == 0 {
 		return nil
 	}
