@@ -43,7 +43,7 @@ func upperBewares() map[string]string {
 		"K8S-06":  "exit code 137 alone is any SIGKILL; the reason OOMKilled is what counts",
 		"K8S-07":  "an autoscaler that is bringing a node",
 		"K8S-08":  "a finalizer or a long grace period that its owner meant",
-		"K8S-09":  "a class that waits for its first consumer leaves claims Pending until a pod wants them",
+		"K8S-09":  "a provisioner that is only slow; one of which nobody was asked to make a volume waits for its first pod, and is only told of",
 		"K8S-10":  "one node only, or pods that name theirs: then nothing can move",
 		"K8S-11":  "a reboot that was planned; a host that only has the node's name",
 		"K8S-12":  "a kubelet tells it once, when it comes back, which may be long after the boot",

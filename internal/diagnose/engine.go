@@ -123,6 +123,7 @@ func (e *engine) step(prev, next *fleet.Snapshot, changed []fleet.Change) ([]fle
 		ref := c.Ref()
 		e.judgeAll(linked, c.New, ref)
 		e.neighbours(linked, ref, e.readers[ref.Kind], near)
+		e.left(c.Old, e.readers[ref.Kind], near)
 		if rules := e.beside[ref.Kind]; len(rules) > 0 {
 			for l := range linked.Up(ref) {
 				e.neighbours(linked, l.To, rules, near)
@@ -230,6 +231,20 @@ func (e *engine) neighbours(s *fleet.Snapshot, ref fleet.Ref, rules []int, near 
 		for _, rule := range rules {
 			if e.rules[rule].Kind == other.Kind {
 				near[id{rule, other}] = struct{}{}
+			}
+		}
+	}
+}
+
+// left collects the judgements by some rules on what an object stated that it stands on, before it changed or went.
+func (e *engine) left(old fleet.Object, rules []int, near map[id]struct{}) {
+	if old == nil || len(rules) == 0 {
+		return
+	}
+	for l := range states(old) {
+		for _, rule := range rules {
+			if e.rules[rule].Kind == l.To.Kind {
+				near[id{rule, l.To}] = struct{}{}
 			}
 		}
 	}

@@ -11,15 +11,15 @@ import (
 func nodeRules() []Rule {
 	return []Rule{{
 		ID: "K8S-01", Title: "node not ready", Kind: fleet.KindNode, Severity: fleet.Critical,
-		Source: "node-controller: Unknown after node-monitor-grace-period, 50 s since v1.32; a warning of one that is cordoned; False, as for some seconds after a start of the kubelet, for 8 s, of a new node for 5 min",
+		Source: "node-controller: Unknown after node-monitor-grace-period, 50 s since v1.32; a warning of one that is cordoned, only told of one that is drained; False, as for some seconds after a start of the kubelet, for 8 s, of a new node for 5 min",
 		Hold:   8 * time.Second, Clear: 15 * time.Second,
 		Explains: []string{"K8S-02", "K8S-05", "K8S-06", "K8S-04", "K8S-08", "K8S-20", "K8S-21", "K8S-22", "K8S-23", "K8S-24", "K8S-25", "NET-01"},
-		Reads:    Reads{Kinds: []fleet.Kind{fleet.KindServer}}, Judge: on(nodeNotReady),
+		Reads:    Reads{Kinds: []fleet.Kind{fleet.KindServer, fleet.KindPod}}, Judge: on(nodeNotReady),
 	}, {
 		ID: "K8S-02", Title: "node's lease is late", Kind: fleet.KindNode, Severity: fleet.Critical,
 		Source: "kube-node-lease: renewed every 10 s; late after its duration (40 s), dead 10 s later", Clear: 10 * time.Second,
 		Explains: []string{"NET-01"},
-		Reads:    Reads{Kinds: []fleet.Kind{fleet.KindLease}, Fails: fleet.KindLease}, Judge: on(leaseLate),
+		Reads:    Reads{Kinds: []fleet.Kind{fleet.KindLease, fleet.KindPod}, Fails: fleet.KindLease}, Judge: on(leaseLate),
 	}, {
 		ID: "K8S-03", Title: "node under pressure", Kind: fleet.KindNode, Severity: fleet.Serious,
 		Source: "kubelet node-pressure eviction; a condition flips at most every 5 min", Hold: 2 * time.Minute,
@@ -61,6 +61,10 @@ func nodeNotReady(s *fleet.Snapshot, n *fleet.Node) Verdict {
 	if n.Unschedulable {
 		verdict.Severity = fleet.Warn
 		verdict.Says += "; it is cordoned, so somebody may be at work on it"
+		if drained(s, n) {
+			verdict.Severity = fleet.Info
+			verdict.Says += ", and nothing but its own pods is seen there"
+		}
 		verdict.Because = append(verdict.Because, because(n, time.Time{}, "node spec.unschedulable", "true"))
 	}
 	server, linked := below[*fleet.Server](s, n.Ref(), fleet.KindServer)
@@ -101,7 +105,13 @@ func leaseLate(s *fleet.Snapshot, n *fleet.Node) Verdict {
 		Says:    fmt.Sprintf("%s has not renewed its lease since %s", n.Name, clock(s, since)),
 		Because: []fleet.Evidence{leaseEvidence(lease)},
 	}
-	if s.At.Before(dead) || n.Unschedulable { // somebody is at work on it
+	if n.Unschedulable { // somebody is at work on it
+		if drained(s, n) {
+			verdict.Severity = fleet.Info
+		}
+		return verdict
+	}
+	if s.At.Before(dead) {
 		return verdict
 	}
 	verdict.Severity = fleet.Critical
@@ -118,6 +128,22 @@ func leaseLate(s *fleet.Snapshot, n *fleet.Node) Verdict {
 		verdict.Missing = []string{"the API server's clock: kubectl get --raw /readyz -v=8 shows its Date header"}
 	}
 	return verdict
+}
+
+// drained reports whether a cordoned node has pods of its own (of DaemonSets, static ones) and none else. One on which no pod
+// is seen may be full of those that strata may not see.
+func drained(s *fleet.Snapshot, n *fleet.Node) bool {
+	own := false
+	for p := range fleet.All[*fleet.Pod](s, fleet.KindPod) {
+		if p.Node != n.Name || p.Source != n.Source || p.Over() {
+			continue
+		}
+		if !p.KeptByNode() {
+			return false
+		}
+		own = true
+	}
+	return own
 }
 
 func leaseEvidence(l *fleet.Lease) fleet.Evidence {

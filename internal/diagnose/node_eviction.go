@@ -82,6 +82,10 @@ func nodeBooted(s *fleet.Snapshot, n *fleet.Node) Verdict {
 	return Verdict{State: CannotTell, Missing: []string{"when it booted: kubectl get events -A --field-selector reason=Rebooted,involvedObject.name=" + n.Name + "; uptime -s on " + n.Name}}
 }
 
+func eventEvidence(e *fleet.Event) fleet.Evidence {
+	return because(e, e.Last, "kubernetes events", "%s %s: %s", e.Reason, e.About.Name, sentence(e.Message))
+}
+
 func bootTold(s *fleet.Snapshot, e *fleet.Event) Verdict {
 	switch {
 	case e.Reason != "Rebooted" || e.About.Kind != fleet.KindNode:
@@ -96,6 +100,6 @@ func bootTold(s *fleet.Snapshot, e *fleet.Event) Verdict {
 	return Verdict{
 		State: Bad, Since: e.Last, Again: end,
 		Says:    fmt.Sprintf("%s rebooted, its kubelet said at %s", e.About.Name, clock(s, e.Last)),
-		Because: []fleet.Evidence{because(e, e.Last, "kubernetes events", "%s %s: %s", e.Reason, e.About.Name, sentence(e.Message))},
+		Because: []fleet.Evidence{eventEvidence(e)},
 	}
 }

@@ -149,7 +149,7 @@ func (r random) object(w *world) fleet.Object {
 		return r.pod(w)
 	case 9:
 		if r.yes() {
-			return &fleet.Claim{Source: "kube/p", Namespace: "d", Name: r.one("c1", "c2"), Phase: r.one("Bound", "Pending", "Lost", ""), Volume: r.one("v1", "v2", ""), Created: r.ago(w, time.Hour)}
+			return &fleet.Claim{Source: "kube/p", Namespace: "d", Name: r.one("c1", "c2"), Phase: r.one("Bound", "Pending", "Lost", ""), Volume: r.one("v1", "v2", ""), Class: r.one("fast", ""), Provisioner: r.one("csi", ""), Created: r.ago(w, time.Hour)}
 		}
 		return &fleet.Volume{Source: "kube/p", Name: r.one("v1", "v2"), Phase: r.one("Bound", "Failed", ""), Backing: r.one("hostPath", "csi", ""), Claim: r.one("d/c1", ""), Pinned: r.IntN(3) == 0}
 	case 10:
@@ -214,9 +214,13 @@ func (r random) app(w *world) fleet.Object {
 }
 
 func (r random) event(w *world) fleet.Object {
+	about := fleet.Ref{Kind: fleet.KindNode, Source: "kube/" + r.one("p", "q"), Name: r.one("w1.novalocal", "w2")}
+	if r.IntN(4) == 0 {
+		about = fleet.Ref{Kind: fleet.KindClaim, Source: "kube/p", Name: r.one("d/c1", "d/c2")}
+	}
 	return &fleet.Event{
 		Source: "kube/" + r.one("p", "q"), Namespace: "default", Name: r.one("e1", "e2", "e3"), Reason: r.one("Rebooted", "Rebooted", "NodeNotReady"), Message: "m",
-		About: fleet.Ref{Kind: fleet.KindNode, Source: "kube/" + r.one("p", "q"), Name: r.one("w1.novalocal", "w2")}, Last: r.ago(w, 2*time.Hour),
+		About: about, Last: r.ago(w, 2*time.Hour),
 	}
 }
 
@@ -382,7 +386,7 @@ func (r random) node(w *world) fleet.Object {
 		Identity: fleet.NodeIdentity{
 			ProviderID: r.one("", "", "openstack://r/"+uuid(r.IntN(4))), SystemUUID: r.one("", uuid(r.IntN(4))), MachineID: r.one("", "", "x"),
 		},
-		Addresses: []fleet.Address{{Kind: "InternalIP", IP: r.one("10.0.0.1", "10.0.0.2", "10.0.0.9")}},
+		Addresses: []fleet.Address{{Kind: "InternalIP", IP: r.one("10.0.0.1", "10.0.0.2", "10.0.0.9")}}, Unschedulable: r.IntN(3) == 0,
 	}
 	for range r.IntN(3) {
 		n.Taints = append(n.Taints, fleet.Taint{Key: "node.kubernetes.io/" + r.one("unreachable", "not-ready", "unschedulable"), Effect: r.one("NoExecute", "NoExecute", "NoSchedule"), Since: r.ago(w, 8*time.Minute)})
@@ -406,7 +410,7 @@ func (r random) pod(w *world) fleet.Object {
 			Reason:  r.one("", "", "CrashLoopBackOff", "ImagePullBackOff", "Unschedulable", "CreateContainerError", "ContainerCreating"),
 			Message: r.one("", "untolerated taint {node.kubernetes.io/unreachable: }", "Insufficient cpu"),
 		},
-		Created: r.ago(w, 10*time.Minute), Owner: r.one("", "ReplicaSet/s1-5d", "ReplicaSet/s2-5d", "Job/s1"),
+		Created: r.ago(w, 10*time.Minute), Owner: r.one("", "ReplicaSet/s1-5d", "ReplicaSet/s2-5d", "Job/s1", "DaemonSet/d1", "DaemonSet/d2"),
 	}
 	if r.IntN(8) == 0 {
 		p.Deleting = r.ago(w, 10*time.Minute)

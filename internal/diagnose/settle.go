@@ -60,7 +60,10 @@ func tell(rule *Rule, about fleet.Ref, v Verdict) *fleet.Finding {
 func stand(rule *Rule, about fleet.Ref, v Verdict, before *fleet.Finding, now time.Time) (*fleet.Finding, time.Time) {
 	f := tell(rule, about, v)
 	// Texts tell times of today without the date.
-	due := sooner(v.Again, now.UTC().Truncate(24*time.Hour).Add(24*time.Hour))
+	due := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+	if v.Again.After(now) {
+		due = sooner(v.Again, due)
+	}
 	if f.Since.After(now) {
 		// The clocks of two machines differ: until ours gets there, it began when it was seen.
 		due = sooner(due, f.Since)

@@ -11,7 +11,8 @@ import (
 func volumeRules() []Rule {
 	return []Rule{{
 		ID: "K8S-09", Title: "claim without volume", Kind: fleet.KindClaim, Severity: fleet.Serious,
-		Source: "persistentvolumeclaim status.phase; Pending for 2 min", Hold: 2 * time.Minute, Explains: []string{"ARGO-02"}, Judge: on(claimUnbound),
+		Source: "persistentvolumeclaim status.phase; Pending for 2 min. pv-controller: it notes who is to make the volume as soon as it wants one made, which of a class with WaitForFirstConsumer is when a pod comes",
+		Hold:   2 * time.Minute, Explains: []string{"ARGO-02"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindEvent}}, Judge: on(claimUnbound),
 	}, {
 		ID: "K8S-26", Title: "volume failed", Kind: fleet.KindVolume, Severity: fleet.Critical,
 		Source: "persistentvolume status.phase Failed", Explains: []string{"K8S-09"}, Judge: on(volumeFailed),
@@ -22,9 +23,9 @@ func volumeRules() []Rule {
 	}}
 }
 
-func claimUnbound(_ *fleet.Snapshot, c *fleet.Claim) Verdict {
+func claimUnbound(s *fleet.Snapshot, c *fleet.Claim) Verdict {
 	name := c.Namespace + "/" + c.Name
-	verdict := Verdict{State: Bad, Because: []fleet.Evidence{because(c, time.Time{}, "pvc status", "phase=%s volumeName=%s storageClassName=%s", c.Phase, cmp.Or(c.Volume, "-"), cmp.Or(c.Class, "-"))}}
+	verdict := Verdict{State: Bad, Because: []fleet.Evidence{claimEvidence(c)}}
 	switch c.Phase {
 	case "":
 		return Verdict{State: CannotTell, Missing: []string{"kubectl -n " + c.Namespace + " get pvc " + c.Name}}
@@ -34,11 +35,39 @@ func claimUnbound(_ *fleet.Snapshot, c *fleet.Claim) Verdict {
 	case "Pending":
 		verdict.Since, verdict.Confidence = c.Created, fleet.Medium
 		verdict.Says = fmt.Sprintf("%s waits for a volume of class %s", name, cmp.Or(c.Class, "(none)"))
-		verdict.Missing = []string{"whether it only waits for its first pod: kubectl -n " + c.Namespace + " describe pvc " + c.Name}
+		why, warned := warning(s, c.Ref())
+		switch {
+		case warned:
+			verdict.Says += ": " + sentence(why.Message)
+			verdict.Because = append(verdict.Because, eventEvidence(why))
+		case c.Provisioner != "":
+			verdict.Says += ", which " + c.Provisioner + " was asked to make"
+			verdict.Missing = []string{"what became of that: kubectl -n " + c.Namespace + " describe pvc " + c.Name}
+		case c.Class != "" && c.Volume == "":
+			verdict.Severity = fleet.Info
+			verdict.Says += ", which nobody was asked to make yet: it waits for its first pod, or for a volume made by hand"
+		default:
+			verdict.Missing = []string{"what it waits for: kubectl -n " + c.Namespace + " describe pvc " + c.Name}
+		}
 	default:
 		return Verdict{State: OK}
 	}
 	return verdict
+}
+
+// warning is the newest warning about an object of a cluster.
+func warning(s *fleet.Snapshot, r fleet.Ref) (newest *fleet.Event, ok bool) {
+	for e := range fleet.All[*fleet.Event](s, fleet.KindEvent) {
+		if e.About.Kind == r.Kind && e.About.Name == r.Name && cmp.Or(e.About.Source, e.Source) == r.Source && (!ok || e.Last.After(newest.Last)) {
+			newest, ok = e, true
+		}
+	}
+	return newest, ok
+}
+
+func claimEvidence(c *fleet.Claim) fleet.Evidence {
+	return because(c, time.Time{}, "pvc", "phase=%s volumeName=%s storageClassName=%s storage-provisioner=%s",
+		c.Phase, cmp.Or(c.Volume, "-"), cmp.Or(c.Class, "-"), cmp.Or(c.Provisioner, "-"))
 }
 
 func volumeEvidence(v *fleet.Volume) fleet.Evidence {

@@ -331,14 +331,17 @@ func (v *Volume) Health() Health {
 
 // Claim is a PersistentVolumeClaim.
 type Claim struct {
-	Source    string    `json:"source"`
-	Namespace string    `json:"namespace"`
-	Name      string    `json:"name"`
-	Phase     string    `json:"phase"` // Pending, Bound, Lost
-	Volume    string    `json:"volume,omitempty"`
-	Class     string    `json:"class,omitempty"`
-	Bytes     int64     `json:"bytes,omitempty"`
-	Created   time.Time `json:"created,omitzero"`
+	Source    string `json:"source"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	Phase     string `json:"phase"` // Pending, Bound, Lost
+	Volume    string `json:"volume,omitempty"`
+	Class     string `json:"class,omitempty"`
+	// Provisioner is who was asked to make its volume: the annotation volume.kubernetes.io/storage-provisioner. A claim that
+	// waits for its first pod has none yet.
+	Provisioner string    `json:"provisioner,omitempty"`
+	Bytes       int64     `json:"bytes,omitempty"`
+	Created     time.Time `json:"created,omitzero"`
 }
 
 // Ref of a claim is namespace/name.

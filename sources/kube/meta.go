@@ -1,11 +1,5 @@
 package kube
 
-import (
-	"bytes"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-)
-
 // meta is what strata reads of ObjectMeta. Field numbers here and below are those of generated.proto in
 // k8s.io/apimachinery/pkg/apis/meta/v1, k8s.io/api/core/v1 and k8s.io/api/coordination/v1; they never change.
 type meta struct {
@@ -52,9 +46,7 @@ func (m *meta) unmarshal(b []byte, labels *pairs) error {
 				*labels = append(*labels, r.pair())
 			}
 		case 12:
-			if bytes.Contains(r.data, []byte(metav1.InitialEventsAnnotationKey)) {
-				m.Marks.initialEnd = r.pair().key.is(metav1.InitialEventsAnnotationKey)
-			}
+			m.Marks.note(r.pair())
 		case 13:
 			r.fail(more(&m.Owners).unmarshal(r.data))
 		}

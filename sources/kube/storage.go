@@ -188,14 +188,15 @@ func (c *claim) reset() { *c = claim{} }
 // fact makes the claim as strata knows it. Its size is what it got, else what it asks for.
 func (c *claim) fact(source string, in *interner) fleet.Object {
 	f := &fleet.Claim{
-		Source:    source,
-		Namespace: in.of(c.Meta.Namespace),
-		Name:      string(c.Meta.Name),
-		Phase:     in.of(c.Status.Phase),
-		Volume:    string(c.Spec.Volume),
-		Class:     in.of(c.Spec.Class),
-		Bytes:     c.Status.Capacity.of("storage"),
-		Created:   c.Meta.Created.Time,
+		Source:      source,
+		Namespace:   in.of(c.Meta.Namespace),
+		Name:        string(c.Meta.Name),
+		Phase:       in.of(c.Status.Phase),
+		Volume:      string(c.Spec.Volume),
+		Class:       in.of(c.Spec.Class),
+		Provisioner: in.of(c.Meta.Marks.provisioner),
+		Bytes:       c.Status.Capacity.of("storage"),
+		Created:     c.Meta.Created.Time,
 	}
 	if f.Bytes == 0 {
 		f.Bytes = c.Spec.Resources.Requests.of("storage")

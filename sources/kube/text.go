@@ -74,12 +74,37 @@ func (p pairs) quantity(key string) (resource.Quantity, error) {
 	return resource.Quantity{}, fmt.Errorf("no %s", key)
 }
 
-// marks are annotations, of which only one is of interest.
-type marks struct{ initialEnd bool }
+// marks are annotations, of which only these are of interest.
+type marks struct {
+	initialEnd  bool // it ends the initial events of a watch
+	provisioner text // of a claim
+}
 
-// UnmarshalJSON looks for the annotation that ends the initial events of a watch.
+// provisionerNote is the annotation of a claim with who is to make its volume; before v1.23 it began with volume.beta.
+const provisionerNote = "kubernetes.io/storage-provisioner"
+
+func (m *marks) note(p pair) {
+	switch {
+	case p.key.is(metav1.InitialEventsAnnotationKey):
+		m.initialEnd = true
+	case bytes.HasSuffix(p.key, []byte(provisionerNote)):
+		m.provisioner = p.value
+	}
+}
+
+// UnmarshalJSON notes those of an object.
 func (m *marks) UnmarshalJSON(b []byte) error {
-	m.initialEnd = bytes.Contains(b, []byte(`"`+metav1.InitialEventsAnnotationKey+`"`))
+	*m = marks{}
+	if !bytes.Contains(b, []byte(metav1.InitialEventsAnnotationKey)) && !bytes.Contains(b, []byte(provisionerNote)) {
+		return nil
+	}
+	var all map[string]string
+	if err := json.Unmarshal(b, &all); err != nil {
+		return err
+	}
+	for key, value := range all {
+		m.note(pair{text(key), text(value)})
+	}
 	return nil
 }
 
