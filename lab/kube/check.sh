@@ -182,6 +182,34 @@ api_server_dies() {
 	see_not "the watch goes on: a deleted pod leaves within a second" k 1 "$pod"
 }
 
+# claims_made makes claims that wait, each for something else: the controller-manager says for what.
+claims_made() {
+	local class
+	for class in later:WaitForFirstConsumer now:Immediate; do
+		kube POST /apis/storage.k8s.io/v1/storageclasses '{"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+			"metadata": {"name": "'"${class%:*}"'"}, "provisioner": "none.example", "volumeBindingMode": "'"${class#*:}"'"}' >/dev/null
+	done
+	for class in later now typo; do
+		kube POST /api/v1/namespaces/default/persistentvolumeclaims '{"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+			"metadata": {"name": "of-'$class'"}, "spec": {"storageClassName": "'$class'", "accessModes": ["ReadWriteOnce"],
+			"resources": {"requests": {"storage": "1Gi"}}}}' >/dev/null
+	done
+}
+
+# claim_says CLAIM: how bad strata finds it, and why.
+claim_says() {
+	as admin why -o json "pvc/default/$1" 2>/dev/null | jq -r '.causes[] | select(.rule == "K8S-09") | "\(.severity): \(.says)"'
+}
+
+claim_told() { [ -n "$(claim_says "$1")" ]; }
+
+claims_wait() {
+	until_true 150 claim_told of-typo || fail "a claim that waits is told of after two minutes"
+	contains "a claim of a class that is not there says so" '^serious: .*"typo" not found' "$(claim_says of-typo)"
+	contains "a claim whose provisioner does not come says who was asked" '^serious: .*none.example was asked' "$(claim_says of-now)"
+	contains "a claim that waits for its first pod is no alarm" '^info: .*waits for its first pod' "$(claim_says of-later)"
+}
+
 # ---- all of it -----------------------------------------------------------------------------------------------------
 
 for program in curl jq tmux; do
@@ -195,6 +223,7 @@ cluster_up -respawn 8s -kwok "$LAB_BIN/kwok" -apiserver-args "--kubelet-preferre
 export KUBECONFIG=$CLUSTER/kubeconfig-admin
 kubelab seed -kubeconfig "$KUBECONFIG" -nodes 3 >/dev/null
 deployment
+claims_made
 until_true 60 six_run || { echo "the six pods do not run" && exit 1; }
 
 looks
@@ -213,5 +242,6 @@ node_not_ready
 fleet_without_leases
 rights
 denied
+claims_wait
 api_server_dies
 verdict

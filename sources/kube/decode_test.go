@@ -194,6 +194,8 @@ func TestOtherKindsAreReadFromProtobufAndJSON(t *testing.T) {
 	t.Parallel()
 	seconds, renewed, class := int32(40), metav1.NewMicroTime(utc(5).Add(123456*time.Microsecond)), "fast"
 	meta := metav1.ObjectMeta{Name: "x", Namespace: "shop", ResourceVersion: "77", CreationTimestamp: at(0)}
+	asked := meta
+	asked.Annotations = map[string]string{"volume.kubernetes.io/storage-provisioner": "csi.example", "other": `a "quoted" one`}
 	for name, c := range map[string]struct {
 		resource string
 		object   marshaler
@@ -292,13 +294,13 @@ func TestOtherKindsAreReadFromProtobufAndJSON(t *testing.T) {
 		},
 		"pending claim": {
 			"persistentvolumeclaims", &corev1.PersistentVolumeClaim{
-				ObjectMeta: meta,
+				ObjectMeta: asked,
 				Spec: corev1.PersistentVolumeClaimSpec{
 					Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{"storage": resource.MustParse("5Gi")}},
 				},
 				Status: corev1.PersistentVolumeClaimStatus{Phase: "Pending"},
 			},
-			&fleet.Claim{Source: testSource, Namespace: "shop", Name: "x", Phase: "Pending", Bytes: 5 << 30, Created: utc(0)},
+			&fleet.Claim{Source: testSource, Namespace: "shop", Name: "x", Phase: "Pending", Provisioner: "csi.example", Bytes: 5 << 30, Created: utc(0)},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
