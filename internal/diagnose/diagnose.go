@@ -32,7 +32,9 @@ type Verdict struct {
 	Since      time.Time        // when it began as the evidence tells; zero: when it was first judged bad
 	Now        bool             // show it at once, whatever the rule's hold
 	On         fleet.Ref        // a part of the object, or of what it runs on, that it is about: causes are looked for there too
-	Again      time.Time        // when the verdict may differ although nothing changed; zero: never
+	// Machines, of a host, are those of its virtual machines that it is about, as machineName has them: it explains nothing on others.
+	Machines fleet.Opt[[]string]
+	Again    time.Time // when the verdict may differ although nothing changed; zero: never
 }
 
 // Rule judges all objects of one kind.

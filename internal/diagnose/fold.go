@@ -14,13 +14,14 @@ const lag = 5 * time.Minute
 
 // entry is a finding that stands, shown or not.
 type entry struct {
-	id    id
-	key   string
-	f     fleet.Finding
-	under *entry
-	gone  bool
-	count int            // shown findings that this one explains, directly or not
-	worst fleet.Severity // of those and its own
+	id       id
+	key      string
+	f        fleet.Finding
+	under    *entry
+	gone     bool
+	machines fleet.Opt[[]string] // see Verdict
+	count    int                 // shown findings that this one explains, directly or not
+	worst    fleet.Severity      // of those and its own
 }
 
 // folder keeps the findings that stand, ties effects to causes, and ranks.
@@ -96,14 +97,14 @@ func (d *folder) refold() { d.all = true }
 // moved makes the next fold tie the findings on an object again: it may stand on something else now.
 func (d *folder) moved(ref fleet.Ref) { d.some = append(d.some, d.on[ref]...) }
 
-// put replaces the finding that stands; nil removes it.
-func (d *folder) put(i id, f *fleet.Finding) {
+// put replaces the finding that stands, and which machines it is about; nil removes it.
+func (d *folder) put(i id, f *fleet.Finding, machines fleet.Opt[[]string]) {
 	e := d.entries[i]
 	switch {
 	case e == nil && f == nil:
 		return
 	case e == nil:
-		e = &entry{id: i, key: f.Key(), f: *f}
+		e = &entry{id: i, key: f.Key(), f: *f, machines: machines}
 		e.f.Under = ""
 		d.entries[i] = e
 		d.on[i.ref] = append(d.on[i.ref], e)
@@ -119,12 +120,12 @@ func (d *folder) put(i id, f *fleet.Finding) {
 			delete(d.on, i.ref)
 		}
 		d.shift(i.rule, e.f.Shown)
-	case alike(f, &e.f):
+	case alike(f, &e.f) && e.machines.OK == machines.OK && slices.Equal(e.machines.V, machines.V):
 		return
 	default:
-		moved := f.Shown != e.f.Shown || f.Severity != e.f.Severity || !f.Since.Equal(e.f.Since)
+		moved := e.machines.OK != machines.OK || !slices.Equal(e.machines.V, machines.V) || f.Shown != e.f.Shown || f.Severity != e.f.Severity || !f.Since.Equal(e.f.Since)
 		f.Under = e.f.Under
-		e.f = *f
+		e.f, e.machines = *f, machines
 		d.some = append(d.some, e)
 		d.shift(i.rule, moved)
 	}
