@@ -64,6 +64,8 @@ type Fold struct {
 	Around bool
 	// Direct: only rules that name this one explain it, not those that explain these.
 	Direct bool
+	// Gate: what explains this one explains what this one explains only where this one is found, too.
+	Gate bool
 	// Parts: the cause may be about a disk or filesystem of the host that it is about, or that is one layer below it.
 	Parts bool
 	// App: the cause may be about a pod or claim of the application that it is about.

@@ -62,7 +62,7 @@ func newFolder(rules []Rule, byID map[string]int) *folder {
 	}
 	for effect := range rules {
 		f.causes[effect] = make([]bool, len(rules))
-		f.depth[effect] = reach(direct, effect, f.causes[effect], make([]bool, len(rules)))
+		f.depth[effect] = f.reach(direct, effect, f.causes[effect], make([]bool, len(rules)))
 		if rules[effect].Fold.Direct {
 			clear(f.causes[effect])
 			for _, cause := range direct[effect] {
@@ -74,7 +74,7 @@ func newFolder(rules []Rule, byID map[string]int) *folder {
 }
 
 // reach marks all causes of an effect and returns the length of the longest way up. Circles are cut.
-func reach(direct [][]int, effect int, marks, above []bool) int {
+func (d *folder) reach(direct [][]int, effect int, marks, above []bool) int {
 	longest := 0
 	above[effect] = true
 	for _, cause := range direct[effect] {
@@ -82,7 +82,11 @@ func reach(direct [][]int, effect int, marks, above []bool) int {
 			continue
 		}
 		marks[cause] = true
-		longest = max(longest, 1+reach(direct, cause, marks, above))
+		beyond := marks
+		if d.rules[cause].Fold.Gate {
+			beyond = make([]bool, len(marks)) // what is above it has to come through it
+		}
+		longest = max(longest, 1+d.reach(direct, cause, beyond, above))
 	}
 	above[effect] = false
 	return longest

@@ -15,7 +15,7 @@ func kernelRules() []Rule {
 	return []Rule{{
 		ID: "KRN-OOM", Title: "kernel killed for memory", Kind: fleet.KindHost, Severity: fleet.Serious,
 		Source:   "mm/oom_kill.c: Out of memory: Killed process; of a control group it is that group's limit, not the host: a warning, unless a virtual machine or what runs them was killed. The scope in the line tells which, else the process or qemu's logs",
-		Explains: []string{"VIRT-01", "K8S-06", "NOVA-26"}, Fold: Fold{Within: time.Hour, Least: fleet.Serious}, // a group's limit is its own affair
+		Explains: []string{"VIRT-01", "K8S-06", "NOVA-26"}, Fold: Fold{Gate: true, Within: time.Hour, Least: fleet.Serious}, // a group's limit is its own affair
 		Reads: Reads{Around: reads.Around, Kinds: []fleet.Kind{fleet.KindDomain}}, Judge: on(outOfMemory),
 	}, {
 		ID: "KRN-HUNG", Title: "task hangs", Kind: fleet.KindHost, Severity: fleet.Serious,
