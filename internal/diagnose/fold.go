@@ -28,6 +28,7 @@ type entry struct {
 type folder struct {
 	rules   []Rule
 	causes  [][]bool // causes[effect][cause]: whether one rule explains the other, directly or through rules between
+	gated   []bool   // for marks that do not count
 	depth   []int    // how many rules there can be above a rule
 	entries map[id]*entry
 	on      map[fleet.Ref][]*entry
@@ -49,7 +50,7 @@ type aroundKey struct {
 
 func newFolder(rules []Rule, byID map[string]int) *folder {
 	f := &folder{
-		rules: rules, causes: make([][]bool, len(rules)), depth: make([]int, len(rules)), shown: make([]int, len(rules)),
+		rules: rules, causes: make([][]bool, len(rules)), depth: make([]int, len(rules)), gated: make([]bool, len(rules)), shown: make([]int, len(rules)),
 		entries: map[id]*entry{}, on: map[fleet.Ref][]*entry{}, around: map[aroundKey]*entry{}, apps: map[aroundKey]*suspects{},
 	}
 	direct := make([][]int, len(rules)) // by effect
@@ -84,7 +85,7 @@ func (d *folder) reach(direct [][]int, effect int, marks, above []bool) int {
 		marks[cause] = true
 		beyond := marks
 		if d.rules[cause].Fold.Gate {
-			beyond = make([]bool, len(marks)) // what is above it has to come through it
+			beyond = d.gated // what is above it has to come through it
 		}
 		longest = max(longest, 1+d.reach(direct, cause, beyond, above))
 	}
