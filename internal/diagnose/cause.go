@@ -26,7 +26,7 @@ func (d *folder) cause(s *fleet.Snapshot, e *entry) *entry {
 		var best *entry
 		for _, ref := range layer {
 			for _, c := range d.on[ref] {
-				if c != e && d.explains(c, e) && (best == nil || nearer(d, c, best) < 0) {
+				if c != e && d.explains(c, e) && c.concerns(s, seen) && (best == nil || nearer(d, c, best) < 0) {
 					best = c
 				}
 			}

@@ -15,7 +15,7 @@ func computeRules() []Rule {
 	return []Rule{{
 		ID: "NOVA-05", Title: "nova-compute does not check in", Kind: fleet.KindCompute, Severity: fleet.Critical,
 		Source: "nova/conf/service.py: service_down_time 60 s", Clear: 20 * time.Second,
-		Explains: append(silent, "NOVA-24", "NOVA-26"), Fold: Fold{Around: true, Least: fleet.Warn}, Judge: on(computeDown),
+		Explains: append(silent, "NOVA-24", "NOVA-26"), Fold: Fold{Around: true, Least: fleet.Warn}, Reads: Reads{Around: []fleet.Kind{fleet.KindCompute}}, Judge: on(computeDown),
 	}, {
 		ID: "NOVA-25", Title: "no nova service checks in", Kind: fleet.KindCompute, Severity: fleet.Critical,
 		Source: "all services of a cloud, three and more on two machines and more, fell silent within two minutes: what they share, as the message queue (heuristic); " +
@@ -65,8 +65,35 @@ func computeDown(s *fleet.Snapshot, c *fleet.ComputeService) Verdict {
 	}
 	if c.Binary != "nova-compute" {
 		verdict.Says = fmt.Sprintf("%s on %s is down", c.Binary, c.Host)
+	} else if hosts := silentWith(s, c); len(hosts) > 0 {
+		verdict.Says += ", in the same moment as on " + names(hosts) + ": look first for what they share, a switch or power"
 	}
 	return verdict
+}
+
+// silentWith are the machines whose nova-compute fell silent with one: each checks in every ten seconds. Where three and more are
+// silent and none is well that is NOVA-25's.
+func silentWith(s *fleet.Snapshot, c *fleet.ComputeService) (hosts []string) {
+	const together = 15 * time.Second
+	p, ok := s.Part(c.Source, fleet.KindCompute.Scope())
+	if !ok || c.Updated.IsZero() || idleService(c) {
+		return nil
+	}
+	well := false
+	for _, o := range p.Facts {
+		other, ok := o.(*fleet.ComputeService)
+		switch {
+		case !ok || other == c || other.Binary != c.Binary:
+		case other.State == "up":
+			well = true
+		case other.State == "down" && !idleService(other) && !other.Updated.IsZero() && other.Updated.Sub(c.Updated).Abs() <= together:
+			hosts = append(hosts, other.Host)
+		}
+	}
+	if len(hosts) > 1 && !well {
+		return nil
+	}
+	return hosts
 }
 
 const byNova = "AUTO: " // begins the reason of a service that nova disabled itself

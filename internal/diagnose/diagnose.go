@@ -32,7 +32,9 @@ type Verdict struct {
 	Since      time.Time        // when it began as the evidence tells; zero: when it was first judged bad
 	Now        bool             // show it at once, whatever the rule's hold
 	On         fleet.Ref        // a part of the object, or of what it runs on, that it is about: causes are looked for there too
-	Again      time.Time        // when the verdict may differ although nothing changed; zero: never
+	// Machines, of a host, are those of its virtual machines that it is about, as machineName has them: it explains nothing on others.
+	Machines fleet.Opt[[]string]
+	Again    time.Time // when the verdict may differ although nothing changed; zero: never
 }
 
 // Rule judges all objects of one kind.
@@ -62,6 +64,8 @@ type Fold struct {
 	Around bool
 	// Direct: only rules that name this one explain it, not those that explain these.
 	Direct bool
+	// Gate: what explains this one explains what this one explains only where this one is found, too.
+	Gate bool
 	// Parts: the cause may be about a disk or filesystem of the host that it is about, or that is one layer below it.
 	Parts bool
 	// App: the cause may be about a pod or claim of the application that it is about.

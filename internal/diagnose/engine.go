@@ -130,7 +130,7 @@ func (e *engine) step(prev, next *fleet.Snapshot, changed []fleet.Change) ([]fle
 			}
 		}
 		e.folder.moved(ref)
-		if carries(ref.Kind) && !slices.Equal(statesOf(c.Old), statesOf(c.New)) || regroups(c.Old, c.New) {
+		if carries(ref.Kind) && !slices.Equal(statesOf(c.Old), statesOf(c.New)) || regroups(c.Old, c.New) || renamed(c.Old, c.New) {
 			e.folder.refold()
 		}
 	}
@@ -166,7 +166,7 @@ func (e *engine) judgeAll(s *fleet.Snapshot, o fleet.Object, ref fleet.Ref) {
 	standing := e.folder.on[ref]
 	if o == nil {
 		for _, f := range standing {
-			e.folder.put(f.id, nil)
+			e.folder.put(f.id, nil, fleet.Opt[[]string]{})
 		}
 		return
 	}
@@ -215,7 +215,7 @@ func (e *engine) judge(j *judgement, rule int) {
 	}
 	f, due := settle(&e.rules[rule], i.ref, v, before, j.s.At)
 	if f != nil || before != nil {
-		e.folder.put(i, f)
+		e.folder.put(i, f, v.Machines)
 	}
 	if due.After(j.s.At) {
 		e.agenda.add(i, due)

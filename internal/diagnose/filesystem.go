@@ -12,7 +12,7 @@ import (
 func filesystemRules() []Rule {
 	return []Rule{{
 		ID: "IO-09", Title: "filesystem nearly full", Kind: fleet.KindFilesystem, Severity: fleet.Warn,
-		Source: "node-mixin, awesome-prometheus-alerts: 10 % and 3 % left, of space or inodes", Clear: 10 * time.Second, Explains: []string{"K8S-03", "NOVA-25"}, Judge: on(nearlyFull),
+		Source: "node-mixin, awesome-prometheus-alerts: 10 % and 3 % left, of space or inodes", Clear: 10 * time.Second, Explains: []string{"K8S-03", "NOVA-25", "X-05", "VIRT-06"}, Judge: on(nearlyFull),
 	}, {
 		ID: "IO-10", Title: "filesystem found errors", Kind: fleet.KindFilesystem, Severity: fleet.Critical,
 		Source: "ext4 errors_count, btrfs error_stats; growth only", Judge: on(filesystemErrors),

@@ -14,19 +14,21 @@ const lag = 5 * time.Minute
 
 // entry is a finding that stands, shown or not.
 type entry struct {
-	id    id
-	key   string
-	f     fleet.Finding
-	under *entry
-	gone  bool
-	count int            // shown findings that this one explains, directly or not
-	worst fleet.Severity // of those and its own
+	id       id
+	key      string
+	f        fleet.Finding
+	under    *entry
+	gone     bool
+	machines fleet.Opt[[]string] // see Verdict
+	count    int                 // shown findings that this one explains, directly or not
+	worst    fleet.Severity      // of those and its own
 }
 
 // folder keeps the findings that stand, ties effects to causes, and ranks.
 type folder struct {
 	rules   []Rule
 	causes  [][]bool // causes[effect][cause]: whether one rule explains the other, directly or through rules between
+	gated   []bool   // for marks that do not count
 	depth   []int    // how many rules there can be above a rule
 	entries map[id]*entry
 	on      map[fleet.Ref][]*entry
@@ -48,7 +50,7 @@ type aroundKey struct {
 
 func newFolder(rules []Rule, byID map[string]int) *folder {
 	f := &folder{
-		rules: rules, causes: make([][]bool, len(rules)), depth: make([]int, len(rules)), shown: make([]int, len(rules)),
+		rules: rules, causes: make([][]bool, len(rules)), depth: make([]int, len(rules)), gated: make([]bool, len(rules)), shown: make([]int, len(rules)),
 		entries: map[id]*entry{}, on: map[fleet.Ref][]*entry{}, around: map[aroundKey]*entry{}, apps: map[aroundKey]*suspects{},
 	}
 	direct := make([][]int, len(rules)) // by effect
@@ -61,7 +63,7 @@ func newFolder(rules []Rule, byID map[string]int) *folder {
 	}
 	for effect := range rules {
 		f.causes[effect] = make([]bool, len(rules))
-		f.depth[effect] = reach(direct, effect, f.causes[effect], make([]bool, len(rules)))
+		f.depth[effect] = f.reach(direct, effect, f.causes[effect], make([]bool, len(rules)))
 		if rules[effect].Fold.Direct {
 			clear(f.causes[effect])
 			for _, cause := range direct[effect] {
@@ -73,7 +75,7 @@ func newFolder(rules []Rule, byID map[string]int) *folder {
 }
 
 // reach marks all causes of an effect and returns the length of the longest way up. Circles are cut.
-func reach(direct [][]int, effect int, marks, above []bool) int {
+func (d *folder) reach(direct [][]int, effect int, marks, above []bool) int {
 	longest := 0
 	above[effect] = true
 	for _, cause := range direct[effect] {
@@ -81,7 +83,11 @@ func reach(direct [][]int, effect int, marks, above []bool) int {
 			continue
 		}
 		marks[cause] = true
-		longest = max(longest, 1+reach(direct, cause, marks, above))
+		beyond := marks
+		if d.rules[cause].Fold.Gate {
+			beyond = d.gated // what is above it has to come through it
+		}
+		longest = max(longest, 1+d.reach(direct, cause, beyond, above))
 	}
 	above[effect] = false
 	return longest
@@ -96,14 +102,14 @@ func (d *folder) refold() { d.all = true }
 // moved makes the next fold tie the findings on an object again: it may stand on something else now.
 func (d *folder) moved(ref fleet.Ref) { d.some = append(d.some, d.on[ref]...) }
 
-// put replaces the finding that stands; nil removes it.
-func (d *folder) put(i id, f *fleet.Finding) {
+// put replaces the finding that stands, and which machines it is about; nil removes it.
+func (d *folder) put(i id, f *fleet.Finding, machines fleet.Opt[[]string]) {
 	e := d.entries[i]
 	switch {
 	case e == nil && f == nil:
 		return
 	case e == nil:
-		e = &entry{id: i, key: f.Key(), f: *f}
+		e = &entry{id: i, key: f.Key(), f: *f, machines: machines}
 		e.f.Under = ""
 		d.entries[i] = e
 		d.on[i.ref] = append(d.on[i.ref], e)
@@ -119,12 +125,12 @@ func (d *folder) put(i id, f *fleet.Finding) {
 			delete(d.on, i.ref)
 		}
 		d.shift(i.rule, e.f.Shown)
-	case alike(f, &e.f):
+	case alike(f, &e.f) && e.machines.OK == machines.OK && slices.Equal(e.machines.V, machines.V):
 		return
 	default:
-		moved := f.Shown != e.f.Shown || f.Severity != e.f.Severity || !f.Since.Equal(e.f.Since)
+		moved := e.machines.OK != machines.OK || !slices.Equal(e.machines.V, machines.V) || f.Shown != e.f.Shown || f.Severity != e.f.Severity || !f.Since.Equal(e.f.Since)
 		f.Under = e.f.Under
-		e.f = *f
+		e.f, e.machines = *f, machines
 		d.some = append(d.some, e)
 		d.shift(i.rule, moved)
 	}

@@ -3,7 +3,6 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,9 +14,9 @@ func kernelRules() []Rule {
 	reads := Reads{Around: []fleet.Kind{fleet.KindKernel, fleet.KindKernelLog}}
 	return []Rule{{
 		ID: "KRN-OOM", Title: "kernel killed for memory", Kind: fleet.KindHost, Severity: fleet.Serious,
-		Source:   "mm/oom_kill.c: Out of memory: Killed process; of a control group it is that group's limit, not the host: a warning, unless a virtual machine or what runs them was killed",
-		Explains: []string{"VIRT-01", "K8S-06", "NOVA-26"}, Fold: Fold{Within: time.Hour, Least: fleet.Serious}, // a group's limit is its own affair
-		Reads: reads, Judge: on(outOfMemory),
+		Source:   "mm/oom_kill.c: Out of memory: Killed process; of a control group it is that group's limit, not the host: a warning, unless a virtual machine or what runs them was killed. The scope in the line tells which, else the process or qemu's logs",
+		Explains: []string{"VIRT-01", "K8S-06", "NOVA-26"}, Fold: Fold{Gate: true, Within: time.Hour, Least: fleet.Serious}, // a group's limit is its own affair
+		Reads: Reads{Around: reads.Around, Kinds: []fleet.Kind{fleet.KindDomain}}, Judge: on(outOfMemory),
 	}, {
 		ID: "KRN-HUNG", Title: "task hangs", Kind: fleet.KindHost, Severity: fleet.Serious,
 		Source: "kernel/hung_task.c: 120 s in an uninterruptible wait; a log that covers it and tells of no disk error rules the disk out",
@@ -143,6 +142,9 @@ func (k *kernelOf) verdict(found []*fleet.KernelEvent, lasts time.Duration, says
 		if e.Cause != "" && !strings.Contains(line, e.Cause) {
 			line += " (" + e.Cause + ")"
 		}
+		if e.CGroup != "" && !strings.Contains(line, e.CGroup) {
+			line += " in " + e.CGroup
+		}
 		if e.Count > 1 {
 			line += fmt.Sprintf(", %d times", e.Count)
 		}
@@ -176,32 +178,6 @@ func later(a, b time.Time) time.Time {
 
 // sameBoot compares a boot id of the journal, bare digits, with one of /proc.
 func sameBoot(journal, proc string) bool { return hex(journal) == hex(proc) && hex(proc) != "" }
-
-func outOfMemory(s *fleet.Snapshot, h *fleet.Host) Verdict {
-	const lasts = time.Hour
-	since := s.At.Add(-lasts)
-	k := kernelSince(s, h.Source, h.Name, later(since, h.Boot))
-	found := k.within(since, class(fleet.ClassOOM))
-	v := k.verdict(found, lasts, func(last *fleet.KernelEvent, n int) string {
-		says := fmt.Sprintf("the kernel of %s killed %s for memory", h.Name, cmp.Or(last.Subject, "a process"))
-		if last.Severity == fleet.Warn {
-			says += ", at the limit of its control group"
-		}
-		if n > 1 {
-			says += fmt.Sprintf(", the last of %d", n)
-		}
-		return says
-	})
-	if v.State == Bad && slices.ContainsFunc(found, func(e *fleet.KernelEvent) bool { return runsMachines(e.Subject) }) {
-		v.Severity = max(v.Severity, fleet.Serious) // whatever its group's limit, others stand on it
-	}
-	return v
-}
-
-// runsMachines reports whether a process, as the kernel names it, is a virtual machine or what starts them.
-func runsMachines(process string) bool {
-	return slices.ContainsFunc([]string{"qemu", "virtqemud", "libvirtd", "nova-compute"}, func(name string) bool { return strings.HasPrefix(process, name) })
-}
 
 func hungTask(s *fleet.Snapshot, h *fleet.Host) Verdict {
 	k, found := hung(s, h, false)

@@ -23,7 +23,7 @@ func panicRules() []Rule {
 	}, {
 		ID: "KRN-APF", Title: "kernel panicked for a page of the host below", Kind: fleet.KindHost, Severity: fleet.Serious,
 		Source:   "arch/x86/kernel/kvm.c: the host told the guest's kernel that it has swapped a page out, which it must not; only a host that swaps its guests can, and no disk of the guest's",
-		Explains: []string{"X-01", "X-07"}, Fold: soon, Reads: bootReads(),
+		Explains: []string{"X-01", "X-07"}, Fold: Fold{Within: rebootWindow, Gate: true}, Reads: bootReads(),
 		Judge: panicked(asyncFault, func(_ *fleet.Snapshot, h *fleet.Host, last *fleet.KernelEvent) string {
 			return fmt.Sprintf("%s rebooted after a kernel panic that the swap of the host below it brought: %s", h.Name, last.Cause)
 		}),

@@ -266,7 +266,7 @@ func (r random) domain(w *world) fleet.Object {
 		Source: "libvirt/" + host, Host: host, Name: r.one("h1", "h2", "instance-1", "instance-2"), UUID: uuid(r.IntN(2) + r.IntN(3)),
 		State: r.one("running", "running", "paused", "shut off", "crashed", "no state"), Reason: r.one("I/O error", "crashed", "booted"), Compute: fleet.DomainSize{Memory: uint64(r.IntN(90) << 20), Balloon: fleet.Opt[uint64]{V: uint64(r.IntN(90) << 20), OK: r.yes()}},
 		Set:     fleet.DomainSet{PanicSeen: fleet.Opt[bool]{V: r.yes(), OK: r.yes()}},
-		Process: fleet.DomainRun{Unit: r.one("", "m.scope"), ID: fleet.Opt[int]{V: 1, OK: r.yes()}, Started: r.ago(w, 3*time.Hour), Swapped: fleet.Opt[uint64]{V: uint64(r.IntN(9 << 20)), OK: r.yes()}},
+		Process: fleet.DomainRun{PID: r.IntN(4), Unit: r.one("", "m.scope"), ID: fleet.Opt[int]{V: 1, OK: r.yes()}, Started: r.ago(w, 3*time.Hour), Swapped: fleet.Opt[uint64]{V: uint64(r.IntN(9 << 20)), OK: r.yes()}},
 	}
 	if r.yes() {
 		d.Log = &fleet.QemuLog{Started: r.ago(w, time.Hour), Stopped: r.ago(w, time.Hour), NoData: r.one("", "", "denied"), Unclean: r.IntN(3) == 0, Reason: r.one("", "crashed", "shutdown", "destroyed")}
@@ -312,7 +312,7 @@ func boot(n int) string { return fmt.Sprintf("6c59b8002d8d4da592d66bbe5279260%d"
 // kernelWords are classes, subjects and causes of what kernels write.
 func kernelWords() []string {
 	return []string{
-		"oom|qemu[1]|", "hung-task|x[1]|kvm_async_pf_task_wait", "hung-task|x[1]|jbd2_x", "hung-task|x[2]|", "hung-task|x[2]|", "io-error|sda1|", "io-error|scsi 0:0:0:0|", "nvme|nvme0|", "ext4|sda|", "hung-task|x[3]|",
+		"oom|qemu[1]|", "oom|qemu[2]|", "oom|x[3]|", "hung-task|x[1]|kvm_async_pf_task_wait", "hung-task|x[1]|jbd2_x", "hung-task|x[2]|", "hung-task|x[2]|", "io-error|sda1|", "io-error|scsi 0:0:0:0|", "nvme|nvme0|", "ext4|sda|", "hung-task|x[3]|",
 		"remount-ro|sda|", "thermal|Core|", "thermal|Core|", "thermal|Core|", "panic|dnf[3]|async #PF", "panic|x[1]|Unable to mount root fs", "panic||", "boot|6.0|", "boot|6.1|", "lockup|CPU 1|", "oops||", "ata|ata1|", "mce||",
 		"edac|MC0|", "aer|p|", "link|eno1|down", "link|eno1|down", "md|md0|",
 	}
@@ -332,6 +332,7 @@ func (r random) kernel(w *world) fleet.Object {
 	e := &fleet.KernelEvent{
 		Source: "host/" + host, Host: host, Name: fmt.Sprint("e", r.IntN(20)), Boot: boot(1 + r.IntN(2)), At: r.ago(w, time.Hour), Severity: fleet.Severity(1 + r.IntN(4)),
 		Class: what[0], Subject: what[1], Cause: what[2], Line: "x", Count: 1 + r.IntN(60), Mono: float64(r.IntN(200)), Disk: r.one("", "", "sda"),
+		CGroup: r.one("", "", `/machine.slice/machine-qemu\x2d1\x2dinstance\x2d1.scope/libvirt/emulator`),
 	}
 	e.Last = e.At.Add(time.Duration(r.IntN(10)) * time.Second)
 	return e

@@ -99,7 +99,7 @@ func qemuWent(s *fleet.Snapshot, d *fleet.Domain, metal *fleet.Host, end, next t
 	if metal != nil {
 		k := kernelSince(s, metal.Source, metal.Name, end.Add(-around))
 		for _, e := range k.within(end.Add(-around), class(fleet.ClassOOM)) {
-			if strings.HasPrefix(e.Subject, "qemu") && !e.At.After(next) && (e.CGroup == "" || d.Process.Unit == "" || strings.Contains(e.CGroup, d.Name) || !strings.Contains(e.CGroup, "machine-qemu")) {
+			if scope := scoped(e.CGroup); isQemu(e.Subject) && !e.At.After(next) && (scope == "" || scope == machineName(d.Name)) {
 				return "was killed by the kernel of " + metal.Name + " for memory", fleet.Critical,
 					[]fleet.Evidence{because(e, e.At, "kernel log of "+metal.Name, "%s", sentence(e.Line))}
 			}

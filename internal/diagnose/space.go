@@ -57,7 +57,7 @@ func pausedForRoom(s *fleet.Snapshot, d *fleet.Domain) Verdict {
 		}
 		switch {
 		case found && f.UsedShare().OK && (stopped || f.UsedShare().V >= 0.995):
-			v.State = Bad
+			v.State, v.On = Bad, f.Ref()
 			v.Says = fmt.Sprintf("%s on %s is paused because %s there has no room for its disk %s: make room, then resume it", whichDomain(d), d.Host, f.Mount, disk.Target)
 			v.Because = append(v.Because, because(f, time.Time{}, "statfs "+f.Mount+" on "+f.Host, "%s of %s used, %s available", bytes(f.Used), bytes(f.Total), bytes(f.Available)))
 			return v
@@ -122,6 +122,7 @@ func imagesShort(s *fleet.Snapshot, h *fleet.Host) Verdict {
 			missing = append(missing, "room for the images: df -h "+o.fs.Mount+" on "+h.Name)
 		case used.V >= full:
 			if v.State != Bad {
+				v.On = o.fs.Ref()
 				v.Says = fmt.Sprintf("%s on %s is short of room and holds disk images of %s: a write that finds none pauses them", o.fs.Mount, h.Name, names(o.domains))
 			}
 			v.State, v.Because = Bad, append(v.Because, because(o.fs, time.Time{}, "statfs "+o.fs.Mount+" on "+h.Name, "%s of %s used, %s available", bytes(o.fs.Used), bytes(o.fs.Total), bytes(o.fs.Available)))
