@@ -105,7 +105,7 @@ func (c *Causes) ofPods() map[fleet.Ref]*fleet.Finding {
 			}
 			if f := c.pod(p); f != nil {
 				done[owner{p.Source, p.Namespace, p.Owner}] = true
-				if w, ok := fleet.WorkloadOf(c.s, p); ok {
+				if w, ok := fleet.WorkloadOf(c.s, p); ok && !w.Job.Done() {
 					all[w.Ref()] = worse(all[w.Ref()], f)
 				}
 			}

@@ -47,7 +47,7 @@ func (c *cluster) furnishDump() {
 	}
 	end := at.Add(83 * time.Second)
 	j := kube.Job{
-		Namespace: "default", Name: fmt.Sprintf("wwwm-mysql-dump-%d", at.Unix()/60), CronJob: "wwwm-mysql-dump", Backoff: 6,
+		Namespace: "default", Name: fmt.Sprintf("nightly-dump-%d", at.Unix()/60), CronJob: "nightly-dump", Backoff: 6,
 		Succeeded: 1, Condition: "Complete", Reason: "CompletionsReached", Message: "Reached expected number of succeeded pods",
 		Created: at, Started: at, Ended: end,
 	}
