@@ -70,7 +70,7 @@ func jobOf(p *fleet.Pod) (fleet.Ref, bool) {
 func attempt(s *fleet.Snapshot, job fleet.Ref, verdict *Verdict) {
 	w, ok := fleet.Find[*fleet.Workload](s, job)
 	switch {
-	case !ok || !w.Job.Done() && !w.Job.Lost() && unseen(s, job):
+	case !ok || w.Job == nil || !w.Job.Done() && !w.Job.Lost() && unseen(s, job):
 		namespace, name, _ := strings.Cut(job.Name, "/job/")
 		verdict.Missing = []string{"how its Job went on: kubectl -n " + namespace + " get job " + name}
 		return
