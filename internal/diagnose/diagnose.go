@@ -90,9 +90,9 @@ type Reads struct {
 	Beside []fleet.Kind
 	// Job is of the Job that made the pod it is about, and whether looking at that fails. What is read so may change what a
 	// finding says, not whether there is one.
-	Job    bool
-	Fails  fleet.Kind // whether looking at that kind fails (Snapshot.Failing)
-	Seen   fleet.Kind // when that kind was last seen (Part.At)
+	Job   bool
+	Fails fleet.Kind // whether looking at that kind fails (Snapshot.Failing)
+	Seen  fleet.Kind // when that kind was last seen (Part.At)
 }
 
 // Diagnose judges everything in next from scratch. Since, holds and what is clearing come from prev's findings, which may
