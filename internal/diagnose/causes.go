@@ -76,6 +76,9 @@ func (c *Causes) pod(p *fleet.Pod) *fleet.Finding {
 	if p.Node != "" {
 		f = worse(f, c.of(fleet.Ref{Kind: fleet.KindNode, Source: p.Source, Name: p.Node}))
 	}
+	if job, ok := jobOf(p); ok && p.Run.Phase == "Failed" {
+		f = worse(f, c.of(job))
+	}
 	return f
 }
 
