@@ -411,6 +411,10 @@ func TestScaleAndBack(t *testing.T) {
 	l.api.AddWorkload(fake.Workload{Kind: "DaemonSet", Namespace: "shop", Name: "agent", Replicas: 2})
 	l.until(t, func(s *fleet.Snapshot) bool { return s.Tally(fleet.KindWorkload).Total() == 2 })
 	l.refused(t, ScaleWorkload{Source: l.source, Workload: "shop/daemonset/agent", Replicas: 1}, "cannot be scaled")
+	l.api.AddJob(fake.Job{Namespace: "shop", Name: "night", Active: 1, Started: time.Now()})
+	l.until(t, func(s *fleet.Snapshot) bool { return s.Tally(fleet.KindWorkload).Total() == 3 })
+	l.refused(t, ScaleWorkload{Source: l.source, Workload: "shop/job/night", Replicas: 1}, "spec.parallelism")
+	l.refused(t, RestartWorkload{Source: l.source, Workload: "shop/job/night"}, "runs to its end")
 }
 
 // argo plays the application controller once something was asked for.

@@ -64,11 +64,17 @@ func podOf(s *fleet.Snapshot, plan *Plan, which *string) (*fleet.Pod, bool) {
 	}
 	*which = p.UID
 	plan.Now = p.Health().Word
-	switch p.Owner {
-	case "":
+	switch job := strings.HasPrefix(p.Owner, "Job/"); {
+	case p.Owner == "":
 		plan.Ask = p.Name
 		plan.Effects = append(plan.Effects, "nothing makes it again: it has no controller")
 		plan.NoUndo = "its manifest must be applied again; y shows it"
+	case job && p.Over():
+		plan.Effects = append(plan.Effects, p.Owner+" counted it already and makes no other for it")
+		plan.NoUndo = "its log is gone with it"
+	case job:
+		plan.Effects = append(plan.Effects, "it counts as failed; "+p.Owner+" makes another one if its backoffLimit allows for it")
+		plan.NoUndo = "its work is begun anew; what was in its memory and its emptyDir is lost"
 	default:
 		plan.Effects = append(plan.Effects, p.Owner+" makes another one")
 		plan.NoUndo = "the one that replaces it is new; what was in its memory and its emptyDir is lost"

@@ -37,6 +37,10 @@ func (a RestartWorkload) Plan(s *fleet.Snapshot) Plan {
 	if !ok {
 		return p
 	}
+	if w.IsJob() {
+		p.Refused = append(p.Refused, "a Job runs to its end and is not restarted: delete it and make it anew, from its CronJob with kubectl create job NAME --from=cronjob/CRONJOB")
+		return p
+	}
 	p.Effects = []string{map[string]string{
 		"Recreate": "all its pods end, then new ones start: it is away in between",
 		"OnDelete": "",

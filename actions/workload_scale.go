@@ -24,7 +24,7 @@ func (a ScaleWorkload) Name() string { return "workload-scale" }
 // Target is the workload.
 func (a ScaleWorkload) Target() fleet.Ref { return workloadRef(a.Source, a.Workload) }
 
-// Plan refuses DaemonSets, which follow the nodes, and a number that is wanted already.
+// Plan refuses DaemonSets, which follow the nodes, Jobs, and a number that is wanted already.
 func (a ScaleWorkload) Plan(s *fleet.Snapshot) Plan {
 	namespace, object := split(a.Workload)
 	p := Plan{
@@ -33,6 +33,10 @@ func (a ScaleWorkload) Plan(s *fleet.Snapshot) Plan {
 	}
 	w, ok := workloadOf(s, &p)
 	if !ok {
+		return p
+	}
+	if w.IsJob() {
+		p.Refused = append(p.Refused, "a Job has no replicas: how many of its pods run at once is its spec.parallelism")
 		return p
 	}
 	want := w.Replicas.Want

@@ -164,11 +164,14 @@ func stateText(c *scene, state map[string]statePage) string {
 
 func describeWorkload(c *scene, w *fleet.Workload) []line {
 	r := w.Replicas
-	out := []line{
-		{},
-		fact("pods", fmt.Sprintf("%d wanted, %d there, %d updated, %d ready, %d available", r.Want, r.Total, r.Updated, r.Ready, r.Available)),
-		fact("strategy", w.Version.Strategy), fact("selector", w.Selector),
+	out := []line{{}}
+	if w.Job != nil {
+		out = append(out, describeJob(c, w)...)
+	} else {
+		out = append(out, fact("pods", fmt.Sprintf("%d wanted, %d there, %d updated, %d ready, %d available", r.Want, r.Total, r.Updated, r.Ready, r.Available)),
+			fact("strategy", w.Version.Strategy))
 	}
+	out = append(out, fact("selector", w.Selector))
 	if w.Message != "" {
 		out = append(out, fact("message", w.Message))
 	}
@@ -180,4 +183,23 @@ func describeWorkload(c *scene, w *fleet.Workload) []line {
 		}
 	}
 	return out
+}
+
+// describeJob tells how far a Job is.
+func describeJob(c *scene, w *fleet.Workload) []line {
+	j, since := w.Job, func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return age(t, c.now()) + " ago"
+	}
+	limit := "not told"
+	if j.Backoff.OK {
+		limit = itoa(int(j.Backoff.V))
+	}
+	return []line{
+		fact("pods", fmt.Sprintf("%d must end well, %d did, %d failed, %d at it, at most %d at once", w.Replicas.Want, w.Replicas.Ready, j.Failed, w.Replicas.Total, j.Parallel)),
+		fact("may fail", limit), fact("condition", or(strings.TrimSpace(j.Condition+" "+j.Reason), "none")),
+		fact("begun", or(since(j.Started), "not yet")), fact("ended", or(since(j.Ended), "not yet")),
+	}
 }

@@ -31,6 +31,12 @@ func kubeModel(t *testing.T) *wishing {
 			Version:  fleet.Rollout{Generation: 2, Observed: 2, Strategy: "RollingUpdate", Restarted: at.Add(-3 * time.Hour)},
 		}
 	}
+	job := func(name, condition, reason, message string, succeeded int32) *fleet.Workload {
+		return &fleet.Workload{
+			Source: "kube/home", Namespace: "default", Type: "Job", Name: name, Message: message, Created: at.Add(-9 * time.Hour), Replicas: fleet.Replicas{Want: 1, Ready: succeeded},
+			Job: &fleet.JobRun{Condition: condition, Reason: reason, Failed: 1, Parallel: 1, Backoff: fleet.Some[int32](6), Started: at.Add(-9 * time.Hour), Ended: at.Add(-8 * time.Hour)},
+		}
+	}
 	stuck := workload("Deployment", "web", 2, 1)
 	stuck.Message = "ReplicaSet has timed out progressing"
 	app := func(name, sync, health string) *fleet.App {
@@ -49,6 +55,7 @@ func kubeModel(t *testing.T) *wishing {
 		obs("kube/home", "pods/default", web),
 		obs("kube/home", "workloads/deployments", stuck, workload("Deployment", "zero", 0, 0)),
 		obs("kube/home", "workloads/daemonsets", workload("DaemonSet", "agent", 3, 3)),
+		obs("kube/home", "workloads/jobs", job("dump-29927670", "Complete", "CompletionsReached", "", 1), job("dump-29929110", "Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit", 0)),
 		obs("kube/home", "apps", app("dev", "OutOfSync", "Healthy"), app("shop", "Synced", "Degraded")),
 		fleet.Observation{Source: fleet.ClockSource, At: at},
 		obs("kube/home", "leases", &fleet.Lease{Source: "kube/home", Node: "w1", Renewed: at, Duration: 40 * time.Second}),
@@ -147,7 +154,8 @@ func TestKubernetesScreens(t *testing.T) {
 	for name, keys := range map[string][]string{
 		"workloads": {":", "w", "o", "r", "k", "l", "o", "a", "d", "s", "enter"}, "apps": {":", "a", "p", "p", "s", "enter"}, "describe-app": {":", "a", "p", "p", "s", "enter", "d"},
 		"log": {":", "p", "o", "d", "s", "enter", "l"}, "describe-pod": {":", "p", "o", "d", "s", "enter", "d"},
-		"describe-node": {":", "n", "o", "d", "e", "s", "enter", "d"}, "describe-workload": {":", "w", "o", "r", "k", "l", "o", "a", "d", "s", "enter", "d"},
+		"describe-node": {":", "n", "o", "d", "e", "s", "enter", "d"}, "describe-job": {":", "w", "o", "r", "k", "l", "o", "a", "d", "s", "enter", "d"},
+		"describe-workload": {":", "w", "o", "r", "k", "l", "o", "a", "d", "s", "enter", "down", "d"},
 	} {
 		for _, size := range [][2]int{{80, 24}, {120, 40}} {
 			t.Run(fmt.Sprintf("%s-%dx%d", name, size[0], size[1]), func(t *testing.T) {

@@ -8,11 +8,16 @@ import (
 
 func workloadsView() *view {
 	count := func(f func(fleet.Replicas) int32) func(*scene, fleet.Object) cell {
-		return of(func(_ *scene, w *fleet.Workload) cell { return cell{strconv.Itoa(int(f(w.Replicas))), dim} })
+		return of(func(_ *scene, w *fleet.Workload) cell {
+			if w.IsJob() {
+				return cell{}
+			}
+			return cell{strconv.Itoa(int(f(w.Replicas))), dim}
+		})
 	}
 	return &view{
 		name: "workloads", title: "Workloads", kinds: []fleet.Kind{fleet.KindWorkload}, worst: worst, systems: kubeSystems,
-		empty: "the cluster has no Deployments, StatefulSets or DaemonSets",
+		empty: "the cluster has no Deployments, StatefulSets, DaemonSets or Jobs",
 		count: func(c *scene) string { return c.amounts(fleet.KindWorkload) },
 		columns: []column{
 			{title: "namespace", width: 12, grow: 1, drop: 3, search: true, cell: of(func(_ *scene, w *fleet.Workload) cell { return cell{w.Namespace, dim} }), key: text(func(w *fleet.Workload) string { return w.Namespace })},
@@ -32,6 +37,9 @@ func workloadsView() *view {
 func workloadBecause(c *scene, w *fleet.Workload) cell {
 	if b := because(c, w); b.text != "" {
 		return b
+	}
+	if w.Job.Done() {
+		return cell{}
 	}
 	return cell{w.Message, warnInk}
 }

@@ -214,7 +214,7 @@ func (a *assembly) addClusters(where connect.KubeSearch) {
 	}
 	for _, cluster := range a.clusters {
 		a.add(kube.New(cluster, kube.Options{Agent: userAgent(), Wishes: a.wishes}), "nodes", "leases", "pods", "events", "volumes", "claims",
-			"workloads/deployments", "workloads/statefulsets", "workloads/daemonsets", "apps")
+			"workloads/deployments", "workloads/statefulsets", "workloads/daemonsets", "workloads/jobs", "apps")
 	}
 }
 

@@ -22,7 +22,12 @@ func workColumns(kind fleet.Kind) []column {
 		}
 	}
 	count := func(f func(fleet.Replicas) int32) func(fleet.Object, time.Time) string {
-		return on(func(w *fleet.Workload) string { return strconv.Itoa(int(f(w.Replicas))) })
+		return on(func(w *fleet.Workload) string {
+			if w.IsJob() {
+				return ""
+			}
+			return strconv.Itoa(int(f(w.Replicas)))
+		})
 	}
 	return []column{
 		{"NAMESPACE", false, on(func(w *fleet.Workload) string { return w.Namespace })},

@@ -19,7 +19,7 @@ type suspect struct {
 	keys []string
 }
 
-// causeOfApp returns the best cause among the pods and claims of an application: of the objects that are not well where Argo CD
+// causeOfApp returns the best cause among the pods, Jobs and claims of an application: of the objects that are not well where Argo CD
 // tells that, else of any of them. Where its objects are not told, or an operator makes pods of them, what is in its namespace
 // and no other application's is taken.
 func (d *folder) causeOfApp(s *fleet.Snapshot, e *entry) (best *entry) {
@@ -104,7 +104,7 @@ func (d *folder) suspects(s *fleet.Snapshot, e *entry) *suspects {
 	return all
 }
 
-// belongsTo names a pod or claim itself, and what it may have been made for; nothing of what is neither.
+// belongsTo names a pod, claim or workload itself, and what it may have been made for; nothing of what is none of these.
 func belongsTo(s *fleet.Snapshot, r fleet.Ref) []string {
 	namespace, name, _ := strings.Cut(r.Name, "/")
 	switch r.Kind {
@@ -123,6 +123,16 @@ func belongsTo(s *fleet.Snapshot, r fleet.Ref) []string {
 			keys = append(keys, fleet.ObjectKey("Deployment", namespace, maker), fleet.ObjectKey("Rollout", namespace, maker))
 		case kind == "Job":
 			keys = append(keys, fleet.ObjectKey("CronJob", namespace, maker))
+		}
+		return keys
+	case fleet.KindWorkload:
+		w, ok := fleet.Find[*fleet.Workload](s, r)
+		if !ok {
+			return nil
+		}
+		keys := []string{fleet.ObjectKey(w.Type, w.Namespace, w.Name)}
+		if i := strings.LastIndexByte(w.Name, '-'); w.IsJob() && i > 0 {
+			keys = append(keys, fleet.ObjectKey("CronJob", w.Namespace, w.Name[:i]))
 		}
 		return keys
 	case fleet.KindClaim:

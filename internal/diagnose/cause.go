@@ -114,7 +114,7 @@ func (d *folder) explains(cause, effect *entry) bool {
 		return false // both are about parts of one thing, and not about the same
 	}
 	after := effect.f.Since.Sub(cause.f.Since)
-	if d.rules[effect.id.rule].Fold.After && after < -lag {
+	if d.rules[effect.id.rule].Fold.After && !d.rules[cause.id.rule].Fold.Whole && after < -lag {
 		return false
 	}
 	within := d.rules[cause.id.rule].Fold.Within

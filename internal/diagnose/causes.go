@@ -76,6 +76,9 @@ func (c *Causes) pod(p *fleet.Pod) *fleet.Finding {
 	if p.Node != "" {
 		f = worse(f, c.of(fleet.Ref{Kind: fleet.KindNode, Source: p.Source, Name: p.Node}))
 	}
+	if job, ok := jobOf(p); ok && p.Run.Phase == "Failed" {
+		f = worse(f, c.of(job))
+	}
 	return f
 }
 
@@ -105,7 +108,7 @@ func (c *Causes) ofPods() map[fleet.Ref]*fleet.Finding {
 			}
 			if f := c.pod(p); f != nil {
 				done[owner{p.Source, p.Namespace, p.Owner}] = true
-				if w, ok := fleet.WorkloadOf(c.s, p); ok {
+				if w, ok := fleet.WorkloadOf(c.s, p); ok && !w.Job.Done() {
 					all[w.Ref()] = worse(all[w.Ref()], f)
 				}
 			}

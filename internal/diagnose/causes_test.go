@@ -23,10 +23,19 @@ func TestTheWorstCauseOfARow(t *testing.T) {
 	full := fleet.Finding{Rule: "MEM-02", About: host, Severity: fleet.Warn, Shown: true}
 	crash := fleet.Finding{Rule: "K8S-05", About: pod, Severity: fleet.Serious, Shown: true}
 	workload := &fleet.Workload{Source: "kube/home", Namespace: "default", Type: "Deployment", Name: "web"}
-	parts := append(history(), partOf("kube/home", "workloads/default", workload))
+	job := func(name, condition string) *fleet.Workload {
+		return &fleet.Workload{Source: "kube/home", Namespace: "default", Type: "Job", Name: name, Job: &fleet.JobRun{Condition: condition}}
+	}
+	lost, done := job("lost", "Failed"), job("done", "Complete")
+	failed := fleet.Finding{Rule: "K8S-27", About: lost.Ref(), Severity: fleet.Warn, Shown: true}
+	attempt := fleet.Ref{Kind: fleet.KindPod, Source: "kube/home", Name: "default/lost-1"}
+	parts := append(history(), partOf("kube/home", "workloads/default", workload), partOf("kube/home", "workloads/jobs", done, lost))
+	podOf := func(name, owner string) *fleet.Pod {
+		return &fleet.Pod{Source: "kube/home", Namespace: "default", Name: name, Node: "n1", Owner: owner, Run: fleet.PodRun{Phase: "Failed"}}
+	}
 	for i := range parts {
 		if p := &parts[i]; p.Scope == "pods/default" {
-			p.Facts = fleet.Facts{&fleet.Pod{Source: "kube/home", Namespace: "default", Name: "p", Node: "n1", Owner: "ReplicaSet/web-1234", Run: fleet.PodRun{Phase: "Failed"}}}
+			p.Facts = fleet.Facts{podOf("done-1", "Job/done"), podOf("lost-1", "Job/lost"), podOf("p", "ReplicaSet/web-1234")}
 		}
 	}
 	hidden, over, little := reboot, reboot, full
@@ -49,6 +58,10 @@ func TestTheWorstCauseOfARow(t *testing.T) {
 		{"not worth a look", []fleet.Finding{little}, pod, ""},
 		{"of a workload that of its pods", []fleet.Finding{crash}, workload.Ref(), "p crashes"},
 		{"of a workload that of the node of its pods", []fleet.Finding{gone}, workload.Ref(), "n1 not ready"},
+		{"of a Job's pod that of the Job", []fleet.Finding{failed}, attempt, "lost failed"},
+		{"of a Job its own", []fleet.Finding{failed}, lost.Ref(), "failed"},
+		{"of a Job that of the node of its pods", []fleet.Finding{gone, failed}, lost.Ref(), "n1 not ready"},
+		{"of a Job that is done nothing", []fleet.Finding{gone}, done.Ref(), ""},
 		{"of another server", []fleet.Finding{reboot}, fleet.Ref{Kind: fleet.KindServer, Source: "openstack/home", Name: webTwo}, ""},
 	} {
 		s := linked(parts, c.found)

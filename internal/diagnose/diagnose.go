@@ -74,6 +74,8 @@ type Fold struct {
 	Named bool
 	// After: only what began before this one, or up to five minutes after it, explains it.
 	After bool
+	// Whole: this one speaks for all that led to it, and explains it whenever that began.
+	Whole bool
 	// Within: this one explains only what began no later than that after it. Zero: whenever it began.
 	Within time.Duration
 	// Least: this one explains only while it is at least that severe. Zero: always.
@@ -90,8 +92,11 @@ type Reads struct {
 	Far []fleet.Kind
 	// Beside is of objects that stand on the same as the rule's own, by a link that is found out.
 	Beside []fleet.Kind
-	Fails  fleet.Kind // whether looking at that kind fails (Snapshot.Failing)
-	Seen   fleet.Kind // when that kind was last seen (Part.At)
+	// Job is of the Job that made the pod it is about, and whether looking at that fails. What is read so may change what a
+	// finding says, not whether there is one.
+	Job   bool
+	Fails fleet.Kind // whether looking at that kind fails (Snapshot.Failing)
+	Seen  fleet.Kind // when that kind was last seen (Part.At)
 }
 
 // Diagnose judges everything in next from scratch. Since, holds and what is clearing come from prev's findings, which may

@@ -135,6 +135,7 @@ func (e *engine) step(prev, next *fleet.Snapshot, changed []fleet.Change) ([]fle
 		}
 	}
 	e.neighbourhood(linked, changed, near)
+	e.attempts(linked, changed, near)
 	for ref := range touched {
 		o, _ := linked.Get(ref)
 		e.judgeAll(linked, o, ref)
@@ -364,6 +365,9 @@ func (e *engine) parts(prev, next *fleet.Snapshot, near map[id]struct{}) {
 		if turned && prev.Failing(n.Source, n.Scope) != next.Failing(n.Source, n.Scope) {
 			e.readersOf(next, n, e.fails[n.Kind], near)
 			e.aroundOf(next, sourceKind{n.Source, n.Kind}, near)
+			if n.Kind == fleet.KindWorkload {
+				e.attemptsOf(next, func(job fleet.Ref) bool { return job.Source == n.Source }, near)
+			}
 			for _, o := range n.Facts {
 				for _, f := range e.folder.on[o.Ref()] {
 					near[f.id] = struct{}{}

@@ -104,6 +104,8 @@ func TestChainDownAndUpAgain(t *testing.T) {
 		`swap host/compute {"host":"compute","name":"/dev/dm-1","disk":"vda"}`,
 		`sensor host/compute {"host":"compute","name":"t","chip":"c","label":"l","celsius":null}`,
 		`pvc kube/p {"namespace":"d","name":"data","phase":"Bound","volume":"pv-1"}`,
+		`pod kube/p {"namespace":"d","name":"j-1","node":"w2","owner":"Job/j","run":{"phase":"Running"}}`,
+		`workload kube/p {"namespace":"d","type":"Job","name":"j","replicas":{"want":1},"rollout":{}}`,
 	)
 	chain := func(r fleet.Ref) (all []string) {
 		for _, s := range diagnose.Chain(w.last, r) {
@@ -128,6 +130,7 @@ func TestChainDownAndUpAgain(t *testing.T) {
             host compute`},
 		{fleet.Ref{Kind: fleet.KindFilesystem, Source: "host/compute", Name: "/"}, "filesystem /\n  disk vda\n    host compute"},
 		{fleet.Ref{Kind: fleet.KindClaim, Source: "kube/p", Name: "d/data"}, "pvc d/data\n  pv pv-1 (not seen)"},
+		{fleet.Ref{Kind: fleet.KindPod, Source: "kube/p", Name: "d/j-1"}, "pod d/j-1\n  node w2 (not seen)\n  workload d/job/j"},
 		{fleet.Ref{Kind: fleet.KindNode, Source: "kube/p", Name: "nobody"}, "node nobody (not seen)"},
 	} {
 		if diff := cmp.Diff(c.want, strings.Join(chain(c.from), "\n")); diff != "" {
@@ -141,6 +144,7 @@ func TestChainDownAndUpAgain(t *testing.T) {
 		{Kind: fleet.KindHypervisor, Source: "os/a", Name: "compute.lan"}: "server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 (node w1 (pod d/be))",
 		{Kind: fleet.KindHost, Source: "host/compute", Name: "compute"}:   "compute nova-compute@compute, disk vda (filesystem /, filesystem /home, swap /dev/dm-1, unit vm.scope), hypervisor compute.lan (server 6c59b812-2d8d-4da5-92d6-6bbe527926d6 (node w1 (pod d/be))), sensor t",
 		{Kind: fleet.KindSensor, Source: "host/compute", Name: "t"}:       "",
+		{Kind: fleet.KindWorkload, Source: "kube/p", Name: "d/job/j"}:     "pod d/j-1",
 	} {
 		if diff := cmp.Diff(want, over(diagnose.Over(w.last, below), below)); diff != "" {
 			t.Errorf("over %s: %s", below, diff)

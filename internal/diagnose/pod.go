@@ -27,7 +27,8 @@ func podRules() []Rule {
 		Source: "pod status.conditions Ready; heuristic: for 1 min, of a new pod after 5", Hold: time.Minute, Explains: []string{"ARGO-02"}, Judge: on(podNotReady),
 	}, {
 		ID: "K8S-25", Title: "pod failed", Kind: fleet.KindPod, Severity: fleet.Warn,
-		Source: "pod status.phase Failed", Fold: Fold{After: true, Named: true}, Explains: []string{"ARGO-02"}, Judge: on(podFailed),
+		Source: "pod status.phase Failed; of a Job's the Job's status.conditions", Fold: Fold{After: true, Named: true, Least: fleet.Warn},
+		Reads: Reads{Job: true}, Explains: []string{"ARGO-02"}, Judge: on(podFailed),
 	}}
 }
 
@@ -140,7 +141,7 @@ func podNotReady(s *fleet.Snapshot, p *fleet.Pod) Verdict {
 	return verdict
 }
 
-func podFailed(_ *fleet.Snapshot, p *fleet.Pod) Verdict {
+func podFailed(s *fleet.Snapshot, p *fleet.Pod) Verdict {
 	switch {
 	case p.Run.Phase == "":
 		return noPhase(p)
@@ -156,6 +157,9 @@ func podFailed(_ *fleet.Snapshot, p *fleet.Pod) Verdict {
 	}
 	if sentAway(p) {
 		verdict.Severity = fleet.Info
+	}
+	if job, ok := jobOf(p); ok {
+		attempt(s, job, &verdict)
 	}
 	return verdict
 }

@@ -67,14 +67,14 @@ func (r random) silence(w *world) {
 
 // kind picks what object makes.
 func (r random) kind() int {
-	cloud, machines := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 11, 14, 15, 16, 17, 19, 22}, []int{0, 2, 10, 10, 11, 11, 11, 12, 13, 17, 18, 20, 21, 23, 24, 24}
+	cloud, machines := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 11, 14, 15, 16, 17, 19, 22, 25}, []int{0, 2, 10, 10, 11, 11, 11, 12, 13, 17, 18, 20, 21, 23, 24, 24}
 	switch r.mostly {
 	case 1:
 		return cloud[r.IntN(len(cloud))]
 	case 2:
 		return machines[r.IntN(len(machines))]
 	}
-	return r.IntN(25)
+	return r.IntN(26)
 }
 
 func (r random) one(words ...string) string { return words[r.IntN(len(words))] }
@@ -97,7 +97,7 @@ func (r random) maybe(v float64) fleet.Opt[float64] {
 // change puts, replaces or removes one object, or makes looking fail or work.
 func (r random) change(w *world) {
 	if r.IntN(10) == 0 {
-		kind := fleet.Kind(r.one("lease", "lease", "pod", "node", "server", "sensor", "kernel", "kernellog", "boot", "flavor", "app", "event"))
+		kind := fleet.Kind(r.one("lease", "lease", "pod", "node", "server", "sensor", "kernel", "kernellog", "boot", "flavor", "app", "event", "workload"))
 		source := r.one("kube/p", "openstack/a", "host/h1")
 		switch r.IntN(6) {
 		case 0:
@@ -147,6 +147,8 @@ func (r random) object(w *world) fleet.Object {
 		return &fleet.Lease{Source: "kube/" + r.one("p", "q"), Node: r.one("w1.novalocal", "w2", "w3"), Renewed: r.ago(w, 2*time.Minute), Duration: 40 * time.Second, Seen: r.ago(w, time.Minute), Watched: r.IntN(3) > 0}
 	case 7, 8:
 		return r.pod(w)
+	case 25:
+		return r.job(w)
 	case 9:
 		if r.yes() {
 			return &fleet.Claim{Source: "kube/p", Namespace: "d", Name: r.one("c1", "c2"), Phase: r.one("Bound", "Pending", "Lost", ""), Volume: r.one("v1", "v2", ""), Class: r.one("fast", ""), Provisioner: r.one("csi", ""), Created: r.ago(w, time.Hour)}
@@ -188,40 +190,6 @@ func (r random) flavor() fleet.Flavor {
 		f.Extra = map[string]string{r.one("hw:disk_bus", "quota:disk_total_iops_sec", "hw:numa_mem.0"): r.one("1", "2")}
 	}
 	return f
-}
-
-func (r random) app(w *world) fleet.Object {
-	var objects *fleet.AppObjects
-	if r.IntN(3) > 0 {
-		objects = &fleet.AppObjects{HealthUntold: r.yes(), Custom: r.IntN(3) == 0}
-		for _, name := range []string{"s1", "s2"} {
-			if o := (fleet.AppObject{Group: "apps", Kind: "Deployment", Namespace: "d", Name: name, Health: r.one("Degraded", "", "Healthy")}); r.yes() {
-				objects.Owners = append(objects.Owners, o.Key())
-				objects.Off = append(objects.Off, o)
-			}
-		}
-		if r.yes() {
-			objects.Owners = append(objects.Owners, "PersistentVolumeClaim/d/c1")
-		}
-	}
-	return &fleet.App{
-		Objects: objects,
-		Source:  "kube/p", Namespace: "argocd", Name: r.one("a1", "a2"), Target: fleet.AppTarget{Namespace: r.one("", "d")},
-		Sync:      fleet.AppSync{Status: r.one("Synced", "OutOfSync", "OutOfSync", "Unknown", ""), Auto: r.yes()},
-		Condition: fleet.AppHealth{Status: r.one("Healthy", "Degraded", "Degraded", "Missing", "Progressing", "Progressing", "Unknown", "")},
-		Operation: fleet.AppOperation{Asked: r.IntN(6) == 0, Phase: r.one("", "Failed", "Succeeded"), Finished: r.ago(w, time.Hour)},
-	}
-}
-
-func (r random) event(w *world) fleet.Object {
-	about := fleet.Ref{Kind: fleet.KindNode, Source: "kube/" + r.one("p", "q"), Name: r.one("w1.novalocal", "w2")}
-	if r.IntN(4) == 0 {
-		about = fleet.Ref{Kind: fleet.KindClaim, Source: "kube/p", Name: r.one("d/c1", "d/c2")}
-	}
-	return &fleet.Event{
-		Source: "kube/" + r.one("p", "q"), Namespace: "default", Name: r.one("e1", "e2", "e3"), Reason: r.one("Rebooted", "Rebooted", "NodeNotReady"), Message: "m",
-		About: about, Last: r.ago(w, 2*time.Hour),
-	}
 }
 
 // ailing is a server with a long history: stops by nova at night, each followed by a start, or resizes.
@@ -380,47 +348,6 @@ func (r random) server(w *world) fleet.Object {
 
 // rebootAt is when machines of a world tend to boot, so that stops meet boots.
 func rebootAt(w *world) time.Time { return w.now.Truncate(30 * time.Minute).Add(-time.Minute) }
-
-func (r random) node(w *world) fleet.Object {
-	n := &fleet.Node{
-		Source: "kube/" + r.one("p", "p", "q"), Name: r.one("w1.novalocal", "w2", "w3"),
-		Identity: fleet.NodeIdentity{
-			ProviderID: r.one("", "", "openstack://r/"+uuid(r.IntN(4))), SystemUUID: r.one("", uuid(r.IntN(4))), MachineID: r.one("", "", "x"),
-		},
-		Addresses: []fleet.Address{{Kind: "InternalIP", IP: r.one("10.0.0.1", "10.0.0.2", "10.0.0.9")}}, Unschedulable: r.IntN(3) == 0,
-	}
-	for range r.IntN(3) {
-		n.Taints = append(n.Taints, fleet.Taint{Key: "node.kubernetes.io/" + r.one("unreachable", "not-ready", "unschedulable"), Effect: r.one("NoExecute", "NoExecute", "NoSchedule"), Since: r.ago(w, 8*time.Minute)})
-	}
-	if r.IntN(3) == 0 {
-		n.Created, n.Identity.BootID = r.ago(w, 2*time.Hour), r.one("", boot(2))
-	}
-	for _, typ := range []string{"Ready", "MemoryPressure"} {
-		if r.IntN(8) > 0 {
-			n.Conditions = append(n.Conditions, fleet.NodeCondition{Type: typ, Status: r.one("True", "False", "Unknown"), Message: "m", Since: r.ago(w, 10*time.Minute)})
-		}
-	}
-	return n
-}
-
-func (r random) pod(w *world) fleet.Object {
-	p := &fleet.Pod{
-		Source: "kube/" + r.one("p", "p", "q"), Namespace: "d", Name: r.one("p1", "p2", "p3", "p4", "p5"), Node: r.one("w1.novalocal", "w2", "w3", ""),
-		Run: fleet.PodRun{
-			Phase: r.one("Running", "Running", "Pending", "Failed", "Succeeded", ""), Ready: int32(r.IntN(2)), Total: 1,
-			Reason:  r.one("", "", "CrashLoopBackOff", "ImagePullBackOff", "Unschedulable", "CreateContainerError", "ContainerCreating"),
-			Message: r.one("", "untolerated taint {node.kubernetes.io/unreachable: }", "Insufficient cpu"),
-		},
-		Created: r.ago(w, 10*time.Minute), Owner: r.one("", "ReplicaSet/s1-5d", "ReplicaSet/s2-5d", "Job/s1", "DaemonSet/d1", "DaemonSet/d2"),
-	}
-	if r.IntN(8) == 0 {
-		p.Deleting = r.ago(w, 10*time.Minute)
-	}
-	if r.yes() {
-		p.LastExit = &fleet.Exit{Container: "c", Reason: r.one("OOMKilled", "Error"), Code: int32(r.IntN(2)), Finished: r.ago(w, 2*time.Hour)}
-	}
-	return p
-}
 
 func (r random) host(w *world) fleet.Object {
 	name, swap := r.one("h1", "h2"), uint64(min(r.IntN(4), 1))*100

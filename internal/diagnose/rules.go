@@ -6,7 +6,7 @@ import "slices"
 func Rules() []Rule {
 	all := slices.Concat(
 		stopRules(), syncRules(), serverRules(), computeRules(), linkRules(),
-		nodeRules(), podRules(), podStartRules(), volumeRules(),
+		nodeRules(), podRules(), podStartRules(), jobRules(), volumeRules(),
 		heatRules(), smartRules(), counterRules(), filesystemRules(), memoryRules(), domainRules(), unitRules(), kernelRules(), endpointRules(),
 		bootRules(), waitRules(), overcommitRules(), savingRules(),
 		resumeRules(), resizeRules(), restartRules(), hoursRules(), flavorRules(), lossRules(), argoRules(),

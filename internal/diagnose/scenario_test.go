@@ -345,6 +345,8 @@ func blank(kind fleet.Kind) fleet.Object {
 		return new(fleet.Flavor)
 	case fleet.KindApp:
 		return new(fleet.App)
+	case fleet.KindWorkload:
+		return new(fleet.Workload)
 	}
 	return nil
 }

@@ -59,6 +59,7 @@ func upperShorts() map[string]string {
 		"K8S-24":  "slow to start",
 		"K8S-25":  "failed",
 		"K8S-26":  "failed",
+		"K8S-27":  "failed",
 		"ARGO-01": "out of sync",
 		"ARGO-02": "not healthy",
 		"ARGO-03": "does not get on",

@@ -156,7 +156,9 @@ func below[T fleet.Object](s *fleet.Snapshot, r fleet.Ref, kind fleet.Kind) (T, 
 // statedBy returns the kinds that objects of a kind may name as what they stand on; statedAbove the other way round.
 func statedBy(kind fleet.Kind) []fleet.Kind {
 	switch kind {
-	case fleet.KindPod, fleet.KindLease:
+	case fleet.KindPod:
+		return []fleet.Kind{fleet.KindNode, fleet.KindWorkload}
+	case fleet.KindLease:
 		return []fleet.Kind{fleet.KindNode}
 	case fleet.KindClaim:
 		return []fleet.Kind{fleet.KindVolume}
@@ -229,7 +231,10 @@ func domainStates(d *fleet.Domain) (all []fleet.Link) {
 func stated(o fleet.Object) [2]fleet.Link {
 	switch o := o.(type) {
 	case *fleet.Pod:
-		return one(fleet.KindNode, o.Source, o.Node, "spec.nodeName")
+		l := one(fleet.KindNode, o.Source, o.Node, "spec.nodeName")
+		l[1].To, _ = jobOf(o)
+		l[1].How, l[1].Sure = "owner", fleet.High
+		return l
 	case *fleet.Lease:
 		return one(fleet.KindNode, o.Source, o.Node, "name")
 	case *fleet.Claim:

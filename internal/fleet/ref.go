@@ -31,7 +31,7 @@ const (
 	KindKernelLog  Kind = "kernellog" // the end of a machine's kernel log
 	KindBoot       Kind = "boot"      // a boot of a machine
 	KindDomain     Kind = "domain"    // a libvirt domain
-	KindWorkload   Kind = "workload"  // a Deployment, StatefulSet or DaemonSet
+	KindWorkload   Kind = "workload"  // a Deployment, StatefulSet, DaemonSet or Job
 	KindApp        Kind = "app"       // an Argo CD application
 	KindLog        Kind = "log"       // the last lines of a container's log
 	KindManifest   Kind = "manifest"  // an object as its API server has it

@@ -6,21 +6,24 @@ import (
 	"time"
 )
 
-// Workload keeps pods alive: a Deployment, StatefulSet or DaemonSet.
+// Workload makes pods: a Deployment, StatefulSet or DaemonSet keeps them alive, a Job has them end well.
 type Workload struct {
 	Source    string    `json:"source"`
 	Namespace string    `json:"namespace"`
-	Type      string    `json:"type"` // Deployment, StatefulSet, DaemonSet
+	Type      string    `json:"type"` // Deployment, StatefulSet, DaemonSet, Job
 	Name      string    `json:"name"`
 	Replicas  Replicas  `json:"replicas"`
 	Version   Rollout   `json:"rollout"`
+	Job       *JobRun   `json:"job,omitempty"`      // of a Job only
 	Selector  string    `json:"selector,omitempty"` // spec.selector, as kubectl -l takes it
-	Paused    bool      `json:"paused,omitempty"`   // spec.paused
-	Message   string    `json:"message,omitempty"`  // of a condition that tells why it does not get on
+	Paused    bool      `json:"paused,omitempty"`   // spec.paused; of a Job spec.suspend
+	Message   string    `json:"message,omitempty"`  // of a condition that tells why it does not get on; of a Job that of Job.Condition
 	Created   time.Time `json:"created,omitzero"`
 }
 
-// Replicas are how many pods a workload wants and has. Of a DaemonSet Want is how many nodes it should run on.
+// Replicas are how many pods a workload wants and has. Of a DaemonSet Want is how many nodes it should run on. Of a Job
+// Want is how many pods must end well (spec.completions, 1 where it has none), Ready how many did (status.succeeded), Total
+// how many are at it (status.active); the others are 0.
 type Replicas struct {
 	Want      int32 `json:"want"`
 	Total     int32 `json:"total"`
@@ -48,6 +51,9 @@ func WorkloadName(namespace, typ, name string) string {
 	return namespace + "/" + strings.ToLower(typ) + "/" + name
 }
 
+// IsJob reports whether a workload is a Job: its pods shall end.
+func (w *Workload) IsJob() bool { return w.Type == "Job" }
+
 // Settled reports whether the newest version of a workload runs whole, and nothing of an older one.
 func (w *Workload) Settled() bool {
 	r := w.Replicas
@@ -59,6 +65,8 @@ func (w *Workload) Health() Health {
 	r := w.Replicas
 	word := strconv.Itoa(int(r.Ready)) + "/" + strconv.Itoa(int(r.Want))
 	switch {
+	case w.IsJob():
+		return w.Job.health(word, w.Paused)
 	case w.Paused:
 		return Health{StateWarn, word + " paused"}
 	case r.Want == 0:
@@ -73,7 +81,7 @@ func (w *Workload) Health() Health {
 	return Health{StateOK, word}
 }
 
-// WorkloadOf returns what keeps a pod alive. Of a ReplicaSet's pod that is the Deployment whose name is the set's
+// WorkloadOf returns what made a pod. Of a ReplicaSet's pod that is the Deployment whose name is the set's
 // without the hash at its end, which is how a Deployment names its sets.
 func WorkloadOf(s *Snapshot, p *Pod) (*Workload, bool) {
 	typ, name, ok := strings.Cut(p.Owner, "/")

@@ -72,6 +72,47 @@ looks() {
 	expect "doctor of admin: exit code" 0 $?
 }
 
+JOBS=/apis/batch/v1/namespaces/default/jobs
+
+# job makes a Job whose pods no node takes, so that they end as the lab says: kwok would have all of them end well.
+job() { # NAME BACKOFF-LIMIT
+	kube POST $JOBS '{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "'"$1"'"}, "spec": {"backoffLimit": '"$2"', "template": {
+		"spec": {"restartPolicy": "Never", "nodeSelector": {"lab": "nowhere"},
+			"containers": [{"name": "main", "image": "registry.local/dump:1"}]}}}}' >/dev/null
+}
+attempts() { kube GET "$PODS?labelSelector=batch.kubernetes.io/job-name=$1" | jq -r '.items[] | select(.status.phase == "Pending").metadata.name'; }
+has_attempt() { [ -n "$(attempts "$1")" ]; }
+ends() { # JOB PHASE: its pod that waits ends so
+	until_true 30 has_attempt "$1" || fail "the Job $1 has a pod"
+	kube PATCH "$PODS/$(attempts "$1" | head -1)/status" '{"status": {"phase": "'"$2"'", "reason": "Lab", "message": "the lab says so"}}' >/dev/null
+}
+job_is() { [ "$(kube GET "$JOBS/$1" | jq -r ".status.conditions[]? | select(.type == \"$2\").status")" = True ]; }
+# found RULE: what strata finds by it
+found() { as admin snapshot -o json | jq -r --arg rule "$1" '.findings[]? | select(.rule == $rule) | "\(.severity) \(.about.name | sub("-[a-z0-9]{5}$"; ""))\(if .under then " under " + (.under | split("|") | .[3]) else "" end)"'; }
+no_attempts() { [ "$(kube GET "$PODS?labelSelector=batch.kubernetes.io/job-name" | jq '.items | length')" = 0 ]; }
+
+batch() {
+	job retried 3
+	job lost 0
+	ends retried Failed
+	ends lost Failed
+	until_true 30 job_is lost Failed || fail "the API has the Job failed"
+	expect "a Job that failed is a finding" "warn default/job/lost" "$(found K8S-27)"
+	expect "strata why names the Job" "K8S-27 workload default/job/lost" "$(why_of workload/default/job/lost)"
+	contains "its pod hangs under it, that of the Job that goes on is only noted" '^info default/lost under default/job/lost info default/retried $' "$(found K8S-25 | sort | tr '\n' ' ')"
+	ends retried Succeeded
+	until_true 30 job_is retried Complete || fail "the API has the Job complete"
+	expect "the Jobs are seen as the API has them" "lost 0/1 Failed BackoffLimitExceeded, retried 1/1 Complete CompletionsReached" "$(as admin snapshot -o json --only workloads |
+		jq -r '[.parts[].objects[]? | select(.type == "Job") | "\(.name) \(.replicas.ready)/\(.replicas.want) \(.job.condition) \(.job.reason)"] | join(", ")')"
+	contains "its first pod is only noted then" '^info default/retried-.{5} failed: .*; its Job is done all the same$' "$(as admin snapshot -o json |
+		jq -r '.findings[] | select(.rule == "K8S-25" and (.about.name | startswith("default/retried"))) | "\(.severity) \(.says)"')"
+	act 3 workload-restart default/job/lost
+	contains "a Job is not restarted" 'a Job runs to its end' "$SAID"
+	kube DELETE "$JOBS/lost" '{"propagationPolicy": "Background"}' >/dev/null
+	kube DELETE "$JOBS/retried" '{"propagationPolicy": "Background"}' >/dev/null
+	until_true 30 no_attempts || fail "the Jobs' pods go with them"
+}
+
 deleted_pod() {
 	local pod from gone_after
 	pod=$(any_pod)
@@ -127,7 +168,7 @@ rights() {
 	local said
 	said=$(as nobody doctor)
 	expect "doctor of nobody: exit code" 2 $?
-	for kind in nodes leases pods events volumes claims workloads/deployments; do
+	for kind in nodes leases pods events volumes claims workloads/deployments workloads/jobs; do
 		contains "doctor of nobody says that $kind are missing" "missing +reads $kind .*forbidden" "$said"
 	done
 	kube POST /apis/rbac.authorization.k8s.io/v1/clusterrolebindings '{"apiVersion": "rbac.authorization.k8s.io/v1",
@@ -227,6 +268,7 @@ claims_made
 until_true 60 six_run || { echo "the six pods do not run" && exit 1; }
 
 looks
+batch
 # Wide enough for whole names.
 export COLUMNS_WANTED=200 LINES_WANTED=50
 screen_open k "$STRATA" --no-host

@@ -215,9 +215,12 @@ func pathOf(r fleet.Ref) (string, error) {
 	case r.Kind == fleet.KindApp:
 		return join("apis/argoproj.io/v1alpha1", "applications")
 	case r.Kind == fleet.KindWorkload && len(parts) == 3:
-		resource := parts[1] + "s"
+		group, resource := "apis/apps/v1", parts[1]+"s"
+		if parts[1] == "job" {
+			group = "apis/batch/v1"
+		}
 		parts = []string{parts[0], parts[2]}
-		return join("apis/apps/v1", resource)
+		return join(group, resource)
 	}
 	return "", fmt.Errorf("%s has no manifest", r)
 }

@@ -207,7 +207,7 @@ func ourKind(api string) fleet.Kind {
 		return fleet.KindVolume
 	case "persistentvolumeclaim":
 		return fleet.KindClaim
-	case "deployment", "statefulset", "daemonset":
+	case "deployment", "statefulset", "daemonset", "job":
 		return fleet.KindWorkload
 	case "application":
 		return fleet.KindApp

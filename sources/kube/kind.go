@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"strings"
 	"time"
 
 	"strata/internal/fleet"
@@ -66,9 +65,10 @@ func kinds() []*kind {
 			fresh: func() object { return new(claim) },
 			name:  func(o fleet.Object) string { return o.(*fleet.Claim).Name },
 		},
-		workloadKind("deployments", deploymentShape()),
-		workloadKind("statefulsets", statefulSetShape()),
-		workloadKind("daemonsets", daemonSetShape()),
+		workloadKind("deployments", "deployment/", func() object { return &workload{shape: deploymentShape()} }),
+		workloadKind("statefulsets", "statefulset/", func() object { return &workload{shape: statefulSetShape()} }),
+		workloadKind("daemonsets", "daemonset/", func() object { return &workload{shape: daemonSetShape()} }),
+		jobKind(),
 		{
 			resource: "applications", scope: "apps", path: "/apis/argoproj.io/v1alpha1", grant: grantApps, namespaced: true,
 			optional: true, every: soon,
@@ -78,13 +78,19 @@ func kinds() []*kind {
 	}
 }
 
-func workloadKind(resource string, at *shape) *kind {
+func workloadKind(resource, prefix string, fresh func() object) *kind {
 	return &kind{
 		resource: resource, scope: "workloads/" + resource, path: "/apis/apps/v1", grant: grantView, namespaced: true,
-		every: 100 * time.Millisecond, prefix: strings.ToLower(at.typ) + "/",
-		fresh: func() object { return &workload{shape: at} },
-		name:  func(o fleet.Object) string { return o.(*fleet.Workload).Name },
+		every: 100 * time.Millisecond, prefix: prefix, fresh: fresh,
+		name: func(o fleet.Object) string { return o.(*fleet.Workload).Name },
 	}
+}
+
+// jobKind is like that of other workloads, of another group of the API.
+func jobKind() *kind {
+	k := workloadKind("jobs", "job/", func() object { return new(job) })
+	k.path = "/apis/batch/v1"
+	return k
 }
 
 // mayNarrow says that the kind can be watched in one namespace when all of them are denied.

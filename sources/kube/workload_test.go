@@ -184,7 +184,7 @@ func FuzzWorkload(f *testing.F) {
 	f.Add(wire)
 	f.Add(text)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, resource := range []string{"deployments", "statefulsets", "daemonsets"} {
+		for _, resource := range []string{"deployments", "statefulsets", "daemonsets", "jobs"} {
 			d := kindOf(t, resource).decoder(testSource, newInterner())
 			d.protobuf(b)
 			d.json(b)

@@ -39,6 +39,25 @@ func (c *cluster) furnishWork(now time.Time) {
 	}
 }
 
+// furnishDump makes the Job by which a CronJob dumped the database the night before, and its pod.
+func (c *cluster) furnishDump() {
+	at := c.now.UTC().Truncate(24 * time.Hour).Add(150 * time.Minute)
+	if at.After(c.now.Add(-time.Hour)) {
+		at = at.Add(-24 * time.Hour)
+	}
+	end := at.Add(83 * time.Second)
+	j := kube.Job{
+		Namespace: "default", Name: fmt.Sprintf("nightly-dump-%d", at.Unix()/60), CronJob: "nightly-dump", Backoff: 6,
+		Succeeded: 1, Condition: "Complete", Reason: "CompletionsReached", Message: "Reached expected number of succeeded pods",
+		Created: at, Started: at, Ended: end,
+	}
+	c.kube.AddJob(j)
+	c.kube.AddPod(kube.Pod{
+		Namespace: j.Namespace, Name: j.Name + "-k4xwp", Owner: j.Owner(), Node: master, IP: "10.244.0.17", Phase: "Succeeded", Created: at,
+		Containers: []kube.Container{{Name: "dump", Ended: &kube.Exit{Reason: "Completed", Finished: end}}},
+	})
+}
+
 // hear takes over what workloads want now.
 func (c *cluster) hear() {
 	wants := map[string]kube.Workload{}

@@ -229,7 +229,9 @@ func leaving(p item) bool  { return p.Metadata.Deleting != "" }
 
 // whole tells that every pod runs and is ready, and none leaves.
 func (r *reader) whole() bool {
-	return len(r.pods(func(p item) bool { return !p.ready() || leaving(p) || p.Status.Phase != "Running" })) == 0
+	return len(r.pods(func(p item) bool {
+		return p.Status.Phase != "Succeeded" && (!p.ready() || leaving(p) || p.Status.Phase != "Running")
+	})) == 0
 }
 
 func (r *reader) lease(node string) time.Time {

@@ -166,6 +166,7 @@ func (c *cluster) furnish(now time.Time) {
 	for i := range c.work {
 		c.behind(&c.work[i], c.kube.Pods())
 	}
+	c.furnishDump()
 	c.kube.AddVolume(kube.Volume{Name: "wwwm-mysql-pv", Class: "manual", Claim: "default/wwwm-mysql-pvc", Backing: "hostPath", Path: "/mnt/data/mysql", Size: "20Gi"})
 	c.kube.AddClaim(kube.Claim{Namespace: "default", Name: "wwwm-mysql-pvc", Volume: "wwwm-mysql-pv", Class: "manual", Size: "20Gi"})
 	c.kube.AddVolume(kube.Volume{Name: "prometheus-pv", Class: "nfs", Claim: "monitoring/prometheus-data", Backing: "nfs", Path: "/export/prometheus", Size: "50Gi"})

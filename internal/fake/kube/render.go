@@ -60,8 +60,12 @@ func (p Pod) render(now time.Time) jsonObject {
 	meta := metadata("pods", p.Namespace, p.Name, first(p.Created, now)).with("deletionTimestamp", p.Deleting)
 	meta["uid"] = uid("pods", p.Namespace, p.Name+p.Created.String()) // the next of that name is another one
 	if kind, name, ok := strings.Cut(p.Owner, "/"); ok {
+		api := "apps/v1"
+		if kind == "Job" {
+			api = "batch/v1"
+		}
 		meta["ownerReferences"] = []any{jsonObject{
-			"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": uid(kind, p.Namespace, name), "controller": true,
+			"apiVersion": api, "kind": kind, "name": name, "uid": uid(kind, p.Namespace, name), "controller": true,
 		}}
 	}
 	spec := func(c Container) jsonObject {

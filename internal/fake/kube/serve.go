@@ -185,7 +185,7 @@ func (s *Server) discovery(w http.ResponseWriter, path string) bool {
 		body = jsonObject{"kind": "APIVersions", "versions": []string{"v1"}}
 	case "/apis":
 		var groups []any
-		for _, name := range []string{"coordination.k8s.io", "apps", "policy"} {
+		for _, name := range []string{"coordination.k8s.io", "apps", "batch", "policy"} {
 			v := jsonObject{"groupVersion": name + "/v1", "version": "v1"}
 			groups = append(groups, jsonObject{"name": name, "versions": []any{v}, "preferredVersion": v})
 		}
@@ -195,7 +195,7 @@ func (s *Server) discovery(w http.ResponseWriter, path string) bool {
 			return false
 		}
 		body = jsonObject{"kind": "APIResourceList", "groupVersion": "argoproj.io/v1alpha1"}
-	case "/api/v1", "/apis/coordination.k8s.io/v1", "/apis/apps/v1", "/apis/policy/v1":
+	case "/api/v1", "/apis/coordination.k8s.io/v1", "/apis/apps/v1", "/apis/batch/v1", "/apis/policy/v1":
 		var all []any
 		for _, r := range resources() {
 			if r.path == path {

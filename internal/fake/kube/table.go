@@ -30,6 +30,7 @@ func resources() []resource {
 		{"deployments", "Deployment", apps, "apps/v1", true},
 		{"statefulsets", "StatefulSet", apps, "apps/v1", true},
 		{"daemonsets", "DaemonSet", apps, "apps/v1", true},
+		{"jobs", "Job", "/apis/batch/v1", "batch/v1", true},
 		{"poddisruptionbudgets", "PodDisruptionBudget", "/apis/policy/v1", "policy/v1", true},
 		{"horizontalpodautoscalers", "HorizontalPodAutoscaler", "/apis/autoscaling/v2", "autoscaling/v2", true},
 		{"applications", "Application", "/apis/argoproj.io/v1alpha1", "argoproj.io/v1alpha1", true},
