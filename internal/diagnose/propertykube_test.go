@@ -46,7 +46,7 @@ func (r random) node(w *world) fleet.Object {
 		Identity: fleet.NodeIdentity{
 			ProviderID: r.one("", "", "openstack://r/"+uuid(r.IntN(4))), SystemUUID: r.one("", uuid(r.IntN(4))), MachineID: r.one("", "", "x"),
 		},
-		Addresses: []fleet.Address{{Kind: "InternalIP", IP: r.one("10.0.0.1", "10.0.0.2", "10.0.0.9")}},
+		Addresses: []fleet.Address{{Kind: "InternalIP", IP: r.one("10.0.0.1", "10.0.0.2", "10.0.0.9")}}, Unschedulable: r.IntN(3) == 0,
 	}
 	for range r.IntN(3) {
 		n.Taints = append(n.Taints, fleet.Taint{Key: "node.kubernetes.io/" + r.one("unreachable", "not-ready", "unschedulable"), Effect: r.one("NoExecute", "NoExecute", "NoSchedule"), Since: r.ago(w, 8*time.Minute)})
@@ -70,7 +70,7 @@ func (r random) pod(w *world) fleet.Object {
 			Reason:  r.one("", "", "CrashLoopBackOff", "ImagePullBackOff", "Unschedulable", "CreateContainerError", "ContainerCreating"),
 			Message: r.one("", "untolerated taint {node.kubernetes.io/unreachable: }", "Insufficient cpu"),
 		},
-		Created: r.ago(w, 10*time.Minute), Owner: r.one("", "ReplicaSet/s1-5d", "ReplicaSet/s2-5d", "Job/s1", "Job/s1", "Job/s2-7"),
+		Created: r.ago(w, 10*time.Minute), Owner: r.one("", "ReplicaSet/s1-5d", "ReplicaSet/s2-5d", "Job/s1", "Job/s1", "Job/s2-7", "DaemonSet/d1", "DaemonSet/d1", "DaemonSet/d2"),
 	}
 	if r.IntN(8) == 0 {
 		p.Deleting = r.ago(w, 10*time.Minute)
