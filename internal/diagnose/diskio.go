@@ -101,12 +101,13 @@ func fullQueue(s *fleet.Snapshot, d *fleet.Disk) Verdict {
 	return withLoad(s, d, Verdict{State: Bad, Says: diskName(d) + " has more to do than it can: more than ten requests wait all the time"})
 }
 
-// withLoad adds to a verdict what the disk does, and for whom.
+// withLoad adds to a verdict what the disk does, and for whom: it is about the unit that does most of it, if one does.
 func withLoad(s *fleet.Snapshot, d *fleet.Disk, v Verdict) Verdict {
 	total := fleet.Opt[float64]{V: d.IO.ReadBytesSec.V + d.IO.WriteBytesSec.V, OK: d.IO.ReadBytesSec.OK && d.IO.WriteBytesSec.OK}
-	who, missing := loaders(s, d.Source, d.Host, d.Name, total)
-	v.Because = append([]fleet.Evidence{diskEvidence(d)}, who...)
-	v.Missing = append(v.Missing, missing...)
+	v.Because = []fleet.Evidence{diskEvidence(d)}
+	if u := loaders(s, d.Source, d.Host, d.Name, total, &v); u != nil {
+		v.On = u.Ref()
+	}
 	return v
 }
 
@@ -143,7 +144,7 @@ func ioPressure(s *fleet.Snapshot, h *fleet.Host) Verdict {
 		v.Severity = fleet.Serious
 		v.Says = "all tasks on " + h.Name + " wait for disks a fifth of the time"
 	}
-	who, missing := loaders(s, h.Source, h.Name, "", fleet.Opt[float64]{})
-	v.Because, v.Missing = append(append(v.Because, who...), waitEvidence(h)...), missing
+	loaders(s, h.Source, h.Name, "", fleet.Opt[float64]{}, &v)
+	v.Because = append(v.Because, waitEvidence(h)...)
 	return v
 }

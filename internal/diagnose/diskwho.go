@@ -16,12 +16,14 @@ type load struct {
 	io   *fleet.UnitIO
 }
 
-// loaders are the units that load a disk most, three at most, and how to learn of those whose I/O is not counted unless they
-// cannot matter. Without a disk it is about all of the host. The total is what the disk does, in bytes per second.
-func loaders(s *fleet.Snapshot, source, host, disk string, total fleet.Opt[float64]) (all []fleet.Evidence, missing []string) {
+// loaders adds to a verdict the units that load a disk most, three at most, and how to learn of those whose I/O is not counted
+// unless they cannot matter. It returns the one that does most of it, nil for none. Without a disk it is about all of the host. The
+// total is what the disk does, in bytes per second.
+func loaders(s *fleet.Snapshot, source, host, disk string, total fleet.Opt[float64], v *Verdict) *fleet.Unit {
 	p, ok := s.Part(source, fleet.KindUnit.Scope())
 	if !ok || len(p.Facts) == 0 {
-		return nil, []string{"who loads it: iotop -o on " + host}
+		v.Missing = append(v.Missing, "who loads it: iotop -o on "+host)
+		return nil
 	}
 	var loads []load
 	var guests, uncounted []string
@@ -49,12 +51,15 @@ func loaders(s *fleet.Snapshot, source, host, disk string, total fleet.Opt[float
 		if disk != "" {
 			which = "it"
 		}
-		all = append(all, because(l.unit, time.Time{}, "io.stat of "+l.unit.Name, "%s loads %s with %s%s", unitName(l.unit), which, flow(l.io), part(l.io.Bytes().V, total)))
+		v.Because = append(v.Because, because(l.unit, time.Time{}, "io.stat of "+l.unit.Name, "%s loads %s with %s%s", unitName(l.unit), which, flow(l.io), part(l.io.Bytes().V, total)))
 	}
 	if uncounted = append(guests, uncounted...); len(uncounted) > 0 && (len(loads) == 0 || total.OK && loads[0].io.Bytes().V < total.V/2) {
-		missing = []string{fmt.Sprintf("what these do to it, as their I/O is not counted: %s; systemctl set-property --runtime UNIT IOAccounting=yes, or iotop -o, on %s", names(uncounted), host)}
+		v.Missing = append(v.Missing, fmt.Sprintf("what these do to it, as their I/O is not counted: %s; systemctl set-property --runtime UNIT IOAccounting=yes, or iotop -o, on %s", names(uncounted), host))
 	}
-	return all, missing
+	if len(loads) == 0 || !total.OK || loads[0].io.Bytes().V < total.V/2 {
+		return nil
+	}
+	return loads[0].unit
 }
 
 func unitName(u *fleet.Unit) string { return cmp.Or(u.Domain, u.Name) }

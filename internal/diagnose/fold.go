@@ -212,7 +212,7 @@ func (d *folder) rank() {
 }
 
 // compare ranks: what is shown, what has no cause that is shown, what still holds, what has the worst in its wake, what
-// explains most, what is surest, what is newest.
+// explains most, what is no mere sign of it, as an endpoint that does not answer is, what is surest, what is newest.
 func compare(a, b *entry) int {
 	return cmp.Or(
 		first(a.f.Shown, b.f.Shown),
@@ -220,6 +220,7 @@ func compare(a, b *entry) int {
 		first(a.f.Cleared.IsZero(), b.f.Cleared.IsZero()),
 		cmp.Compare(b.worst, a.worst),
 		cmp.Compare(b.count, a.count),
+		first(a.id.ref.Kind != fleet.KindCheck, b.id.ref.Kind != fleet.KindCheck),
 		cmp.Compare(b.f.Confidence, a.f.Confidence),
 		b.f.Since.Compare(a.f.Since),
 		strings.Compare(a.key, b.key),

@@ -39,7 +39,7 @@ func hardwareRules() []Rule {
 	}, {
 		ID: "KRN-LINK", Title: "network link fails", Kind: fleet.KindHost, Severity: fleet.Warn,
 		Source:   "Link is Down, after the first minute of a boot and not of virtual cards; serious when three times in ten minutes (heuristic) or when the card hangs",
-		Explains: []string{"NET-01"}, Reads: reads, Judge: on(linkTrouble),
+		Explains: []string{"NET-01", "NOVA-05", "NOVA-24"}, Fold: Fold{Within: 10 * time.Minute}, Reads: reads, Judge: on(linkTrouble),
 	}, {
 		ID: "KRN-MD", Title: "array lost a disk", Kind: fleet.KindHost, Severity: fleet.Serious,
 		Source:   "drivers/md: Disk failure on, disabling device; for a day",

@@ -3,7 +3,6 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -156,17 +155,12 @@ func (m *Moment) word() (string, fleet.State) {
 // actionWord is an action of nova; a stop that nobody asked for is worse than others.
 func actionWord(a fleet.ServerAction) (string, fleet.State) {
 	switch {
-	case failedAction(a):
+	case a.Failed():
 		return a.Action + " failed", fleet.StateBad
 	case a.Action == "stop" && a.ByNova():
 		return a.Action, fleet.StateBad
 	}
 	return a.Action, fleet.StateOK
-}
-
-// failedAction reports whether an action of nova came to nothing.
-func failedAction(a fleet.ServerAction) bool {
-	return a.Message != "" || slices.ContainsFunc(a.Events, func(e fleet.ActionEvent) bool { return e.Result == "Error" })
 }
 
 func qemuState(l fleet.QemuLine) fleet.State {

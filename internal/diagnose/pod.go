@@ -16,7 +16,7 @@ func podRules() []Rule {
 		Source: "kubelet back-off: 10 s doubled to 300 s, reset after 10 min", Fold: Fold{After: true}, Explains: []string{"ARGO-02", "K8S-22"}, Judge: on(crashing),
 	}, {
 		ID: "K8S-06", Title: "container killed for memory", Kind: fleet.KindPod, Severity: fleet.Serious,
-		Source: "lastState.terminated.reason OOMKilled, within the hour", Fold: Fold{After: true},
+		Source: "lastState.terminated.reason OOMKilled, within the hour; no alarm once all its containers have been ready for 10 min", Fold: Fold{After: true},
 		Explains: []string{"ARGO-02", "K8S-05", "K8S-22"}, Judge: on(killedForMemory),
 	}, {
 		ID: "K8S-08", Title: "pod does not go away", Kind: fleet.KindPod, Severity: fleet.Warn,
@@ -97,12 +97,21 @@ func killedForMemory(s *fleet.Snapshot, p *fleet.Pod) Verdict {
 	if !s.At.Before(end) {
 		return Verdict{State: OK}
 	}
-	return Verdict{
+	verdict := Verdict{
 		State: Bad, Since: e.Finished, Again: end,
 		Says:    fmt.Sprintf("%s: container %s was killed for memory at %s", podName(p), e.Container, clock(s, e.Finished)),
 		Because: []fleet.Evidence{exitEvidence(p), podEvidence(p)},
 		Missing: []string{"its limit (or was the whole node out of memory?): kubectl -n " + p.Namespace + " describe pod " + p.Name},
 	}
+	switch over := e.Finished.Add(calm); {
+	case p.Run.Reason != "" || p.Run.Ready < p.Run.Total || !p.Run.PodReady.Or(true):
+	case s.At.Before(over):
+		verdict.Again = over
+	default:
+		verdict.Severity = fleet.Info
+		verdict.Says += ", and all of it is ready again"
+	}
+	return verdict
 }
 
 // stuckDeleting is bad from the time a pod should be gone: the rule's hold makes it stuck.

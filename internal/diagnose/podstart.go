@@ -26,7 +26,8 @@ func podStartRules() []Rule {
 		Fold: Fold{After: true}, Explains: []string{"ARGO-02"}, Judge: on(noContainer),
 	}, {
 		ID: "K8S-24", Title: "pod takes long to start", Kind: fleet.KindPod, Severity: fleet.Warn,
-		Source: "heuristic: Pending on a node for 5 min", Confidence: fleet.Medium, Hold: 5 * time.Minute, Explains: []string{"ARGO-02"}, Judge: on(slowStart),
+		Source: "heuristic: Pending on a node for 5 min, or for one when the kubelet has warned of it three times", Confidence: fleet.Medium, Hold: 5 * time.Minute,
+		Explains: []string{"ARGO-02"}, Reads: Reads{Kinds: []fleet.Kind{fleet.KindEvent}}, Judge: on(slowStart),
 	}}
 }
 
@@ -101,7 +102,7 @@ func phaseTold(p *fleet.Pod) Verdict {
 }
 
 // slowStart is bad as soon as a pod is Pending on a node: the rule's hold makes it slow.
-func slowStart(_ *fleet.Snapshot, p *fleet.Pod) Verdict {
+func slowStart(s *fleet.Snapshot, p *fleet.Pod) Verdict {
 	if p.Run.Phase != "Pending" || p.Node == "" || !p.Deleting.IsZero() {
 		return phaseTold(p)
 	}
@@ -110,9 +111,20 @@ func slowStart(_ *fleet.Snapshot, p *fleet.Pod) Verdict {
 	default:
 		return Verdict{State: OK}
 	}
-	return Verdict{
+	verdict := Verdict{
 		State: Bad, Since: p.Created, Because: []fleet.Evidence{podEvidence(p)},
-		Says:    podName(p) + " is still starting on " + p.Node + ": " + cmp.Or(p.Run.Reason, "Pending"),
-		Missing: []string{"what it waits for (a volume, an init container): kubectl -n " + p.Namespace + " describe pod " + p.Name},
+		Says: podName(p) + " is still starting on " + p.Node + ": " + cmp.Or(p.Run.Reason, "Pending"),
 	}
+	why, warned := warning(s, p.Ref())
+	if !warned {
+		verdict.Missing = []string{"what it waits for (a volume, an init container): kubectl -n " + p.Namespace + " describe pod " + p.Name}
+		return verdict
+	}
+	verdict.Says += ", " + ending(why.Message)
+	verdict.Because = append(verdict.Because, eventEvidence(why))
+	if soon := p.Created.Add(time.Minute); why.Count >= 3 {
+		verdict.Now = !s.At.Before(soon)
+		verdict.Confidence, verdict.Again = fleet.High, soon
+	}
+	return verdict
 }

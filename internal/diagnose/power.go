@@ -63,7 +63,7 @@ func join(before, then Power) Power {
 // turnsOf are the turns of a server, oldest first. Where its status contradicts the last one, what became of it since is not known.
 func turnsOf(s *fleet.Server) (turns []turn) {
 	for _, a := range slices.Backward(s.Actions) {
-		if failedAction(a) {
+		if a.Failed() {
 			continue
 		}
 		switch a.Action {

@@ -78,7 +78,7 @@ func stand(rule *Rule, about fleet.Ref, v Verdict, before *fleet.Finding, now ti
 	switch shown := f.Since.Add(rule.Hold); {
 	case v.Now, !now.Before(shown):
 		f.Shown = true
-	case before != nil && before.Shown && !f.Since.After(before.Since):
+	case before != nil && before.Shown && before.Cleared.IsZero():
 		f.Shown = true
 	default:
 		due = sooner(due, shown)

@@ -27,6 +27,19 @@ func sentence(text string) string {
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
+// ending is the last part of a message: those of the cluster say from where to where an error went, and what it was last.
+func ending(text string) string {
+	const most = 120
+	for len(text) > most {
+		_, rest, ok := strings.Cut(text, ": ")
+		if !ok {
+			break
+		}
+		text = rest
+	}
+	return sentence(text)
+}
+
 // names lists up to three.
 func names(all []string) string {
 	switch n := len(all); {

@@ -13,7 +13,7 @@ func unitRules() []Rule {
 	return []Rule{{
 		ID: "IO-07", Title: "I/O limit does not hold", Kind: fleet.KindUnit, Severity: fleet.Warn,
 		Source:   "io.max of a scope ends with it, and each start of a domain makes another (systemd, libvirt); systemd takes any text for a device, dbus-cgroup.c, and sets nothing where cgroup.c finds none",
-		Remedies: []string{"unit-limit", "domain-limit"}, Judge: on(limitLost),
+		Explains: []string{"IO-01", "IO-02"}, Remedies: []string{"unit-limit", "domain-limit"}, Judge: on(limitLost),
 	}}
 }
 

@@ -38,7 +38,7 @@ func claimUnbound(s *fleet.Snapshot, c *fleet.Claim) Verdict {
 		why, warned := warning(s, c.Ref())
 		switch {
 		case warned:
-			verdict.Says += ": " + sentence(why.Message)
+			verdict.Says += ": " + ending(why.Message)
 			verdict.Because = append(verdict.Because, eventEvidence(why))
 		case c.Provisioner != "":
 			verdict.Says += ", which " + c.Provisioner + " was asked to make"

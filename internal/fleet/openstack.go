@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -144,6 +145,11 @@ type ServerAction struct {
 // ByNova reports whether nova itself did it: a periodic task or a lifecycle event, not a person with a token.
 func (a ServerAction) ByNova() bool { return a.User == "" && a.Project == "" }
 
+// Failed reports whether it came to nothing.
+func (a ServerAction) Failed() bool {
+	return a.Message != "" || slices.ContainsFunc(a.Events, func(e ActionEvent) bool { return e.Result == "Error" })
+}
+
 // Who is who did it: the user's name where it could be learnt, else their id; "" for nova itself.
 func (a ServerAction) Who() string {
 	if a.UserName != "" {
@@ -165,13 +171,18 @@ type ActionEvent struct {
 // Ref of a server is its id.
 func (s *Server) Ref() Ref { return Ref{KindServer, s.Source, s.ID} }
 
-// LastStop returns the newest stop in the action list that is not followed by a start.
+// LastStop returns the newest stop in the action list that is not followed by a start that came to something.
 func (s *Server) LastStop() (ServerAction, bool) {
 	for _, a := range s.Actions {
 		switch a.Action {
 		case "stop":
 			return a, true
-		case "start", "reboot", "create", "rebuild", "resume", "unshelve":
+		case "start":
+			if a.Failed() {
+				continue
+			}
+			return ServerAction{}, false
+		case "reboot", "create", "rebuild", "resume", "unshelve":
 			return ServerAction{}, false
 		}
 	}
