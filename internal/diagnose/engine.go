@@ -20,6 +20,7 @@ type engine struct {
 	farther []int                // rules that read anything so, or beside their object
 	beside  map[fleet.Kind][]int // rules by the kinds they read beside their object
 	seen    map[fleet.Kind][]int // rules by the kind whose Part.At they read
+	ties    *ties
 
 	links  *linker
 	agenda agenda
@@ -58,6 +59,7 @@ func newEngine(rules []Rule) *engine {
 			e.seen[k] = append(e.seen[k], i)
 		}
 	}
+	e.ties = tie(rules, e.byID)
 	e.forget()
 	return e
 }
@@ -65,7 +67,7 @@ func newEngine(rules []Rule) *engine {
 func (e *engine) forget() {
 	e.links = &linker{}
 	e.agenda = agenda{queued: map[id]time.Time{}}
-	e.folder = newFolder(e.rules, e.byID)
+	e.folder = newFolder(e.rules, e.ties)
 	e.last = 0
 }
 

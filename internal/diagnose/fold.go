@@ -26,10 +26,8 @@ type entry struct {
 
 // folder keeps the findings that stand, ties effects to causes, and ranks.
 type folder struct {
+	*ties
 	rules   []Rule
-	causes  [][]bool // causes[effect][cause]: whether one rule explains the other, directly or through rules between
-	gated   []bool   // for marks that do not count
-	depth   []int    // how many rules there can be above a rule
 	entries map[id]*entry
 	on      map[fleet.Ref][]*entry
 	order   []*entry // by rank; new ones at the end
@@ -48,49 +46,11 @@ type aroundKey struct {
 	source string
 }
 
-func newFolder(rules []Rule, byID map[string]int) *folder {
-	f := &folder{
-		rules: rules, causes: make([][]bool, len(rules)), depth: make([]int, len(rules)), gated: make([]bool, len(rules)), shown: make([]int, len(rules)),
+func newFolder(rules []Rule, t *ties) *folder {
+	return &folder{
+		ties: t, rules: rules, shown: make([]int, len(rules)),
 		entries: map[id]*entry{}, on: map[fleet.Ref][]*entry{}, around: map[aroundKey]*entry{}, apps: map[aroundKey]*suspects{},
 	}
-	direct := make([][]int, len(rules)) // by effect
-	for cause := range rules {
-		for _, name := range rules[cause].Explains {
-			if effect, ok := byID[name]; ok {
-				direct[effect] = append(direct[effect], cause)
-			}
-		}
-	}
-	for effect := range rules {
-		f.causes[effect] = make([]bool, len(rules))
-		f.depth[effect] = f.reach(direct, effect, f.causes[effect], make([]bool, len(rules)))
-		if rules[effect].Fold.Direct {
-			clear(f.causes[effect])
-			for _, cause := range direct[effect] {
-				f.causes[effect][cause] = true
-			}
-		}
-	}
-	return f
-}
-
-// reach marks all causes of an effect and returns the length of the longest way up. Circles are cut.
-func (d *folder) reach(direct [][]int, effect int, marks, above []bool) int {
-	longest := 0
-	above[effect] = true
-	for _, cause := range direct[effect] {
-		if above[cause] {
-			continue
-		}
-		marks[cause] = true
-		beyond := marks
-		if d.rules[cause].Fold.Gate {
-			beyond = d.gated // what is above it has to come through it
-		}
-		longest = max(longest, 1+d.reach(direct, cause, beyond, above))
-	}
-	above[effect] = false
-	return longest
 }
 
 // made reports whether findings are the slice that fold returned last.
