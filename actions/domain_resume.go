@@ -67,11 +67,15 @@ func (a ResumeDomain) apply(ctx context.Context, hands Hands, _ func(Step)) erro
 // stopsAgain is how soon a guest whose disk still fails has stopped again: at its next write.
 const stopsAgain = 3 * time.Second
 
-// seen waits for running. Paused may be what was seen just before; later it is the same error again.
+// seen waits until it must have stopped again if it does. What was seen sooner may be from just before, or from in between.
 func (a ResumeDomain) seen(s *fleet.Snapshot, since time.Time) (verdict, string) {
 	v, says := domainState(s, a.Target(), true)
 	d, ok := fleet.Find[*fleet.Domain](s, a.Target())
-	if ok && d.State == "paused" && d.Reason == "I/O error" && s.SeenAt(a.Target()).After(since.Add(stopsAgain)) {
+	switch {
+	case !ok:
+	case !s.SeenAt(a.Target()).After(since.Add(stopsAgain)):
+		return waiting, says
+	case d.State == "paused" && d.Reason == "I/O error":
 		return failed, "it stopped again: " + strings.Join(ioErrors(d), "; ")
 	}
 	return v, says

@@ -244,6 +244,22 @@ func TestResumeAfterAnIOError(t *testing.T) {
 	}
 }
 
+// A guest whose disk still fails runs until its next write: what is seen before that proves nothing.
+func TestAResumedDomainMustGoOnRunning(t *testing.T) {
+	t.Parallel()
+	a := ResumeDomain{Source: "libvirt/a", UUID: "u"}
+	since := time.Date(2025, 7, 1, 8, 0, 0, 0, time.UTC)
+	for after, want := range map[time.Duration]verdict{time.Second: waiting, 4 * time.Second: done} {
+		s := fleet.NewSnapshot(1, since.Add(after), []fleet.Part{{
+			Source: a.Source, Scope: "domains", Kind: fleet.KindDomain, At: since.Add(after),
+			Facts: fleet.Facts{&fleet.Domain{Source: a.Source, UUID: a.UUID, State: "running"}},
+		}}, nil, nil)
+		if v, says := a.seen(s, since); v != want {
+			t.Errorf("running %s after it: %v, %s", after, v, says)
+		}
+	}
+}
+
 func (l *virtLab) tunes(t *testing.T, uuid string) (live, kept map[string]uint64) {
 	t.Helper()
 	d, ok := l.machine.Domain(uuid)
