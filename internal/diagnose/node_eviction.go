@@ -82,10 +82,6 @@ func nodeBooted(s *fleet.Snapshot, n *fleet.Node) Verdict {
 	return Verdict{State: CannotTell, Missing: []string{"when it booted: kubectl get events -A --field-selector reason=Rebooted,involvedObject.name=" + n.Name + "; uptime -s on " + n.Name}}
 }
 
-func eventEvidence(e *fleet.Event) fleet.Evidence {
-	return because(e, e.Last, "kubernetes events", "%s %s: %s", e.Reason, e.About.Name, sentence(e.Message))
-}
-
 func bootTold(s *fleet.Snapshot, e *fleet.Event) Verdict {
 	switch {
 	case e.Reason != "Rebooted" || e.About.Kind != fleet.KindNode:

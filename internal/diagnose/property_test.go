@@ -282,7 +282,7 @@ func kernelWords() []string {
 	return []string{
 		"oom|qemu[1]|", "oom|qemu[2]|", "oom|x[3]|", "hung-task|x[1]|kvm_async_pf_task_wait", "hung-task|x[1]|jbd2_x", "hung-task|x[2]|", "hung-task|x[2]|", "io-error|sda1|", "io-error|scsi 0:0:0:0|", "nvme|nvme0|", "ext4|sda|", "hung-task|x[3]|",
 		"remount-ro|sda|", "thermal|Core|", "thermal|Core|", "thermal|Core|", "panic|dnf[3]|async #PF", "panic|x[1]|Unable to mount root fs", "panic||", "boot|6.0|", "boot|6.1|", "lockup|CPU 1|", "oops||", "ata|ata1|", "mce||",
-		"edac|MC0|", "aer|p|", "link|eno1|down", "link|eno1|down", "md|md0|",
+		"edac|MC0|", "aer|p|", "aer|p|", "link|eno1|down", "link|eno1|down", "md|md0|",
 	}
 }
 

@@ -31,8 +31,15 @@ func (r random) app(w *world) fleet.Object {
 
 func (r random) event(w *world) fleet.Object {
 	about := fleet.Ref{Kind: fleet.KindNode, Source: "kube/" + r.one("p", "q"), Name: r.one("w1.novalocal", "w2")}
-	if r.IntN(4) == 0 {
-		about = fleet.Ref{Kind: fleet.KindClaim, Source: "kube/p", Name: r.one("d/c1", "d/c2")}
+	if r.IntN(3) == 0 {
+		kind, name := fleet.KindClaim, r.one("c1", "c2")
+		if r.yes() {
+			kind, name = fleet.KindPod, r.one("p1", "p2")
+		}
+		return &fleet.Event{
+			Source: "kube/p", Namespace: "d", Name: name + "." + r.one("1", "2"), Reason: "Failed", Message: r.one("m", "n"), Count: int32(r.IntN(5)),
+			About: fleet.Ref{Kind: kind, Source: "kube/" + r.one("p", "p", "q"), Name: "d/" + name}, Last: r.ago(w, time.Hour),
+		}
 	}
 	return &fleet.Event{
 		Source: "kube/" + r.one("p", "q"), Namespace: "default", Name: r.one("e1", "e2", "e3"), Reason: r.one("Rebooted", "Rebooted", "NodeNotReady"), Message: "m",

@@ -55,16 +55,6 @@ func claimUnbound(s *fleet.Snapshot, c *fleet.Claim) Verdict {
 	return verdict
 }
 
-// warning is the newest warning about an object of a cluster.
-func warning(s *fleet.Snapshot, r fleet.Ref) (newest *fleet.Event, ok bool) {
-	for e := range fleet.All[*fleet.Event](s, fleet.KindEvent) {
-		if e.About.Kind == r.Kind && e.About.Name == r.Name && cmp.Or(e.About.Source, e.Source) == r.Source && (!ok || e.Last.After(newest.Last)) {
-			newest, ok = e, true
-		}
-	}
-	return newest, ok
-}
-
 func claimEvidence(c *fleet.Claim) fleet.Evidence {
 	return because(c, time.Time{}, "pvc", "phase=%s volumeName=%s storageClassName=%s storage-provisioner=%s",
 		c.Phase, cmp.Or(c.Volume, "-"), cmp.Or(c.Class, "-"), cmp.Or(c.Provisioner, "-"))
