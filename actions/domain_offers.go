@@ -26,7 +26,7 @@ func domainOffers() []Offer {
 			Key: "u", Title: "resume a paused one", Kind: kind,
 			New: plainly(func(r fleet.Ref) ResumeDomain { return ResumeDomain{r.Source, r.Name} }),
 		}),
-		offer[LimitDomain](Offer{Key: "l", Title: "limit a disk inside qemu", Kind: kind, Params: limitParams(), New: newDomainLimit}),
+		offer[LimitDomain](Offer{Key: "l", Title: "limit a disk inside qemu", Kind: kind, Params: limitParams(), New: newDomainLimit, Mend: mendDomainLimit}),
 		offer[CheckDisk](Offer{
 			Key: "c", Title: "check a disk image", Kind: kind,
 			Params: []Param{{Name: "file", Help: "the file of the disk", Suggest: diskFiles}},

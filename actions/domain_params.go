@@ -35,7 +35,7 @@ func limitParams() []Param {
 			}
 			if more != nil {
 				if now := more(disk); now.OK && now.V >= 2e5 {
-					all = append(all, rateWord(uint64(now.V/2/1e5)*1e5)) // half of what it does now
+					all = append(all, half(now.V))
 				}
 			}
 			return all
@@ -52,6 +52,17 @@ func limitParams() []Param {
 		value("ops", "reads and writes together, "+iops, func(t connect.LibvirtTune) uint64 { return t.TotalIOPS }, nil),
 		{Name: "for", Help: "live: at once, until it is started anew; kept: from its next start on; both", Suggest: limitPlaces},
 	}
+}
+
+func half(rate float64) string { return rateWord(uint64(rate/2/1e5) * 1e5) }
+
+// mendDomainLimit is half of what a domain writes to its first disk now.
+func mendDomainLimit(s *fleet.Snapshot, r fleet.Ref) Args {
+	disk := firstDisk(s, r)
+	if disk == nil || disk.Write.V < 2e5 {
+		return nil
+	}
+	return Args{"write": half(disk.Write.V)}
 }
 
 func newDomainLimit(r fleet.Ref, args Args) (Action, error) {

@@ -19,6 +19,9 @@ type Offer struct {
 	Params []Param
 	// New makes the action from the values of its Params. An error says which value is wrong and what it may be.
 	New func(fleet.Ref, Args) (Action, error)
+	// Mend gives the values with which it repairs what a finding names it for, nil where those cannot be told. A nil Mend means
+	// that what is suggested first does.
+	Mend func(*fleet.Snapshot, fleet.Ref) Args
 
 	decode func([]byte) (Action, error)
 }

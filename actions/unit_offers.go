@@ -14,7 +14,7 @@ import (
 func unitOffers() []Offer {
 	return []Offer{
 		offer[LimitUnit](Offer{
-			Key: "l", Title: "limit disk I/O", Kind: fleet.KindUnit, New: newLimit,
+			Key: "l", Title: "limit disk I/O", Kind: fleet.KindUnit, New: newLimit, Mend: mendLimit,
 			Params: []Param{
 				{"device", "the disk, as in /sys/block; a partition or volume means the disk below it", suggestDisks},
 				{"read", "bytes per second to read at most: 2M, 500K (K is 1000, as in systemd), none for no limit, empty leaves it as it is", suggestLost("read")},
@@ -94,6 +94,23 @@ func suggestWrite(s *fleet.Snapshot, r fleet.Ref) []string {
 		return []string{"", "2M", "none"}
 	}
 	return []string{"", quarter(all[0].WriteBytesSec.V), "none"}
+}
+
+// mendLimit is what was lost, else a quarter of what a unit writes now.
+func mendLimit(s *fleet.Snapshot, r fleet.Ref) Args {
+	args := Args{}
+	for _, v := range limitValues() {
+		if lost := suggestLost(v.param)(s, r); len(lost) > 2 {
+			args[v.param] = lost[1]
+		}
+	}
+	if all := busiest(s, r); len(args) == 0 && len(all) > 0 && all[0].WriteBytesSec.V > 0 {
+		args["write"] = quarter(all[0].WriteBytesSec.V)
+	}
+	if len(args) == 0 {
+		return nil
+	}
+	return args
 }
 
 // quarter is about a quarter of a rate, in two digits and not below 500K: less starves a guest.

@@ -147,7 +147,7 @@ func remediesOf(m *Model, f *fleet.Finding) (all []remedy) {
 			if !ok {
 				continue
 			}
-			on := actions.TargetOf(x, offer)
+			on := actions.TargetOf(m.screen.scene.s, x, offer)
 			i := slices.IndexFunc(all, func(o remedy) bool { return o.offer.Name == name && o.plain == (on.Kind == offer.Kind) })
 			if i < 0 {
 				i = len(all)

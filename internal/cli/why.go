@@ -197,10 +197,9 @@ func causesOf(s *fleet.Snapshot, chain []whyStep) []whyCause {
 		if !slices.Contains(roots, f) {
 			continue
 		}
-		c := whyCause{Finding: *f, Repairs: actions.Repairs(s, f)}
+		c := whyCause{Finding: *f, Repairs: actions.Repairs(s, append([]*fleet.Finding{f}, follow[f]...)...)}
 		for _, effect := range follow[f] {
 			c.Explains = append(c.Explains, effect.Says)
-			c.Repairs = append(c.Repairs, actions.Repairs(s, effect)...)
 		}
 		causes = append(causes, c)
 	}
