@@ -89,7 +89,7 @@ looks() {
 	contains "doctor: the version of Prometheus" 'ok +answers +version 2\.\d+' "$(cat "$WORK/doctor")"
 	contains "doctor: the version of the Alertmanager" 'ok +alertmanager +version 0\.\d+' "$(cat "$WORK/doctor")"
 	contains "doctor: node_exporter on 3 machines" 'ok +node_exporter +on 3 machines' "$(cat "$WORK/doctor")"
-	contains "doctor: a libvirt exporter on one machine" 'ok +libvirt exporter +on 1 machine' "$(cat "$WORK/doctor")"
+	contains "doctor: the virtual machine of a libvirt exporter" 'ok +libvirt exporter +1 virtual machine' "$(cat "$WORK/doctor")"
 	expect "the domain of libvirt's test driver, on its machine" "test lab-a running 6695eb01-f6a4-8304-79aa-97f2502e193f 2 8589934592 vda" \
 		"$(strata good snapshot -o json --only domains | jq -r '.parts[].objects[] |
 			"\(.name) \(.host) \(.state) \(.uuid) \(.size.vcpus) \(.size.memoryBytes) \([.disks[].target] | join(" "))"')"
