@@ -2,6 +2,7 @@ package actions
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -176,6 +177,27 @@ func TestALostEvictionIsNotSentAgain(t *testing.T) {
 	}
 	if sent != want {
 		t.Errorf("%d evictions were sent for %d pods", sent, want)
+	}
+}
+
+// An API server that is short of something for a moment does not end a drain of many minutes.
+func TestADrainGoesOnWhenTheServerCanAgain(t *testing.T) {
+	t.Parallel()
+	l := kubeStart(t, 20*time.Second)
+	l.api.Break("pods/eviction", fake.Fault{Status: http.StatusServiceUnavailable})
+	ok, err := l.runner.Approve(l.drain().Plan(l.store.Snapshot()), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := false
+	err = l.runner.Run(t.Context(), ok, func(p Progress) {
+		if !told && strings.Contains(p.Says, " waits: ") {
+			told = true
+			l.api.Heal()
+		}
+	})
+	if err != nil || !told || len(on(l.api, "w1")) != 0 {
+		t.Errorf("%v; told %v; left %v", err, told, on(l.api, "w1"))
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // How a drain waits.
 const (
 	drainLook = time.Second     // between two looks at what is left
-	drainHeld = 5 * time.Second // before a pod is asked for again that a budget held
+	drainHeld = 5 * time.Second // before a pod is asked for again that was held
 	leftFor   = 10 * time.Second
 )
 
@@ -30,7 +30,7 @@ type drain struct {
 
 	all  int               // pods to evict
 	sent map[string]bool   // uids whose eviction was accepted, or may have been
-	held map[string]string // why a pod is not evicted, by namespace/name
+	held map[string]string // why a pod is not evicted yet, by namespace/name
 }
 
 // drainPod is what a drain reads of a pod.
@@ -159,8 +159,8 @@ func (d *drain) allowed(pods []drainPod) error {
 	return nil
 }
 
-// evict asks for the eviction of one pod. That a budget holds it is no error. An answer that was lost is not asked for
-// again: the pod is looked at, and goes or not.
+// evict asks for the eviction of one pod. That a budget holds it, or that the server cannot now, is no error. An answer that was
+// lost is not asked for again: the pod is looked at, and goes or not.
 func (d *drain) evict(ctx context.Context, p *drainPod) error {
 	options := map[string]any{"preconditions": map[string]any{"uid": p.Meta.UID}}
 	if d.Grace.OK {
@@ -179,6 +179,9 @@ func (d *drain) evict(ctx context.Context, p *drainPod) error {
 		return nil
 	case isKube(err, http.StatusTooManyRequests):
 		d.held[p.called()] = d.budget(ctx, p, err)
+		return nil
+	case isKube(err, http.StatusInternalServerError), isKube(err, http.StatusServiceUnavailable), isKube(err, http.StatusGatewayTimeout):
+		d.held[p.called()] = err.Error() // asked again it evicts none twice: the request names this very pod
 		return nil
 	}
 	return fmt.Errorf("evicting %s: %w", p.called(), err)

@@ -102,7 +102,7 @@ aborts() {
 	wait $DRAIN
 	expect "an aborted drain: exit code" 5 $?
 	contains "it says what is left" 'it is cordoned; \d+ pods evicted and gone, \d+ on their way, \d+ left: default/web-' "$(cat "$WORK/drain.out")"
-	note "$(grep -Po 'it is cordoned; .*' "$WORK/drain.out" | head -1 | cut -c1-160)"
+	note "$(tail -1 "$WORK/drain.out" | cut -c1-400)"
 	expect "the audit log has it" "aborted" "$(jq -r .phase "$AUDIT" | tail -1)"
 	undo || fail "the aborted drain's undo uncordons the node"
 	kube DELETE /apis/policy/v1/namespaces/default/poddisruptionbudgets/web-pdb >/dev/null
