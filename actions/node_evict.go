@@ -180,7 +180,7 @@ func (d *drain) evict(ctx context.Context, p *drainPod) error {
 	case isKube(err, http.StatusTooManyRequests):
 		d.held[p.called()] = d.budget(ctx, p, err)
 		return nil
-	case isKube(err, http.StatusInternalServerError), isKube(err, http.StatusServiceUnavailable), isKube(err, http.StatusGatewayTimeout):
+	case isKube(err, http.StatusServiceUnavailable), isKube(err, http.StatusGatewayTimeout):
 		d.held[p.called()] = err.Error() // asked again it evicts none twice: the request names this very pod
 		return nil
 	}

@@ -20,20 +20,12 @@ type jobSpec struct {
 }
 
 type jobStatus struct {
-	Conditions []jobCondition `json:"conditions"`
-	Started    stamp          `json:"startTime"`
-	Completed  stamp          `json:"completionTime"`
-	Active     int32          `json:"active"`
-	Succeeded  int32          `json:"succeeded"`
-	Failed     int32          `json:"failed"`
-}
-
-type jobCondition struct {
-	Type    text  `json:"type"`
-	Status  text  `json:"status"`
-	Since   stamp `json:"lastTransitionTime"`
-	Reason  text  `json:"reason"`
-	Message text  `json:"message"`
+	Conditions []condition `json:"conditions"`
+	Started    stamp       `json:"startTime"`
+	Completed  stamp       `json:"completionTime"`
+	Active     int32       `json:"active"`
+	Succeeded  int32       `json:"succeeded"`
+	Failed     int32       `json:"failed"`
 }
 
 func (j *job) head() *meta { return &j.Meta }
@@ -68,7 +60,7 @@ func (j *job) fact(source string, in *interner) fleet.Object {
 }
 
 // telling is the condition that is True and tells most: how it ended before that it is about to, that before why it waits.
-func (s *jobStatus) telling() *jobCondition {
+func (s *jobStatus) telling() *condition {
 	for _, typ := range [...]string{"Failed", "Complete", "FailureTarget", "SuccessCriteriaMet", "Suspended"} {
 		for i := range s.Conditions {
 			if c := &s.Conditions[i]; c.Type.is(typ) && c.Status.is("True") {
@@ -130,25 +122,6 @@ func (s *jobStatus) unmarshal(b []byte) error {
 			s.Succeeded = r.number()
 		case 6:
 			s.Failed = r.number()
-		}
-	}
-	return r.err
-}
-
-func (c *jobCondition) unmarshal(b []byte) error {
-	r := read(b)
-	for r.next() {
-		switch r.num {
-		case 1:
-			c.Type = r.data
-		case 2:
-			c.Status = r.data
-		case 4:
-			c.Since = r.time()
-		case 5:
-			c.Reason = r.data
-		case 6:
-			c.Message = r.data
 		}
 	}
 	return r.err

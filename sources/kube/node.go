@@ -31,13 +31,14 @@ type taint struct {
 }
 
 type nodeStatus struct {
-	Allocatable pairs           `json:"allocatable"`
-	Conditions  []nodeCondition `json:"conditions"`
-	Addresses   []address       `json:"addresses"`
-	Info        nodeInfo        `json:"nodeInfo"`
+	Allocatable pairs       `json:"allocatable"`
+	Conditions  []condition `json:"conditions"`
+	Addresses   []address   `json:"addresses"`
+	Info        nodeInfo    `json:"nodeInfo"`
 }
 
-type nodeCondition struct {
+// condition is one of a node, or of a Job, whose field 3 is lastProbeTime.
+type condition struct {
 	Type      text  `json:"type"`
 	Status    text  `json:"status"`
 	Heartbeat stamp `json:"lastHeartbeatTime"`
@@ -187,7 +188,7 @@ func (s *nodeStatus) unmarshal(b []byte) error {
 	return r.err
 }
 
-func (c *nodeCondition) unmarshal(b []byte) error {
+func (c *condition) unmarshal(b []byte) error {
 	r := read(b)
 	for r.next() {
 		switch r.num {
